@@ -1,0 +1,179 @@
+import {
+  type Backend,
+  type Program,
+  type RunOptions,
+  type RunReport,
+  type StepDescription,
+  unsupportedReason,
+} from "./backend.js";
+import { SpaAttnError } from "./errors.js";
+import { forcedByHost } from "./host-policy.js";
+import { interpret } from "./interpret.js";
+import { compilePlan, type Plan } from "./plan.js";
+import { type AttentionSpec, type ResolvedSpec, resolveSpec } from "./spec.js";
+import { type HostTensor, isHostTensor, sameShape, type Tensor } from "./tensor.js";
+
+/** Tensors of one run. Host tensors are uploaded for the run; outputs that are missing are allocated. */
+export interface AttentionIO {
+  readonly query: Tensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
+  readonly output?: Tensor;
+  /** Outputs of `spec.extras` to write into, by name. */
+  readonly [extra: string]: Tensor | undefined;
+}
+
+export interface AttentionResult {
+  /** `[batch, heads, tokens, headDim]` on the backend's device. */
+  readonly output: Tensor;
+  /** The output and every extra, by name; `mask` as `counts` and `indices`. */
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly report: RunReport;
+}
+
+/** A spec compiled for one backend. */
+export interface Attention {
+  readonly spec: ResolvedSpec;
+  readonly plan: Plan;
+  readonly backend: Backend;
+  /** Runs to the end. Inputs are never modified. */
+  run(io: AttentionIO, options?: RunOptions): Promise<AttentionResult>;
+  /** Records into the caller's encoder or stream; all tensors must live on the backend. Throws `Unsupported` elsewhere. */
+  encode(target: unknown, io: AttentionIO): void;
+  /** Which kernel was chosen for each step, and why. */
+  describe(): readonly StepDescription[];
+  dispose(): void;
+}
+
+export interface CreateAttentionOptions {
+  /** False: run the plan one primitive at a time, without the backend's own fusion. */
+  readonly fused?: boolean;
+}
+
+/**
+ * Compiles a spec for a backend.
+ *
+ * Rejects with `TypeError`/`RangeError` for a wrong spec and with `Unsupported` when the backend cannot run it.
+ */
+export async function createAttention(
+  backend: Backend,
+  spec: AttentionSpec,
+  options: CreateAttentionOptions = {},
+): Promise<Attention> {
+  const resolved = resolveSpec(spec);
+  const reason = unsupportedReason(backend.capabilities, resolved);
+  if (reason)
+    throw new SpaAttnError("Unsupported", `Backend "${backend.name}" does not support ${reason}.`, {
+      remedy: "Change the spec, or use another backend (`spaattn doctor` lists them).",
+    });
+  const { accumulate } = backend.capabilities;
+  const prepare = (plan: Plan) =>
+    options.fused === false ? Promise.resolve(interpret(backend, plan)) : backend.prepare(plan);
+  const host = await forcedByHost(backend, resolved, prepare);
+  const plan = compilePlan(resolved, { accumulate, maskAsInput: host !== undefined });
+  const program = await prepare(plan);
+  return new CompiledAttention(resolved, plan, backend, program, host);
+}
+
+class CompiledAttention implements Attention {
+  #disposed = false;
+
+  constructor(
+    readonly spec: ResolvedSpec,
+    readonly plan: Plan,
+    readonly backend: Backend,
+    readonly program: Program,
+    readonly host: Awaited<ReturnType<typeof forcedByHost>>,
+  ) {}
+
+  async run(io: AttentionIO, options: RunOptions = {}): Promise<AttentionResult> {
+    this.#alive();
+    const borrowed: Tensor[] = [];
+    const created: Tensor[] = [];
+    try {
+      const inputs: Record<string, Tensor> = {};
+      for (const name of ["query", "key", "value"]) inputs[name] = this.#input(name, io[name], borrowed);
+      if (this.host) {
+        inputs.forced = await this.host.mask(inputs, options);
+        borrowed.push(inputs.forced);
+      }
+      const outputs: Record<string, Tensor> = {};
+      for (const [name, { dtype, shape, role }] of Object.entries(this.plan.tensors)) {
+        if (role !== "output") continue;
+        const given = io[name];
+        if (given) this.#check(name, given);
+        outputs[name] = given ?? this.backend.allocate(dtype, shape);
+        if (!given) created.push(outputs[name]);
+      }
+      const report = await this.program.run({ ...inputs, ...outputs }, options);
+      return { output: outputs.output, tensors: outputs, report };
+    } catch (error) {
+      for (const tensor of created) tensor.dispose();
+      throw error;
+    } finally {
+      for (const tensor of borrowed) tensor.dispose();
+    }
+  }
+
+  encode(target: unknown, io: AttentionIO): void {
+    this.#alive();
+    if (!this.program.encode || this.host)
+      throw new SpaAttnError(
+        "Unsupported",
+        this.host
+          ? "An attention with a host policy cannot be recorded."
+          : `Backend "${this.backend.name}" does not record.`,
+        { remedy: "Use run() instead." },
+      );
+    const bindings: Record<string, Tensor> = {};
+    for (const [name, { role }] of Object.entries(this.plan.tensors)) {
+      if (role !== "input" && role !== "output") continue;
+      const tensor = io[name];
+      if (!tensor) throw new TypeError(`io.${name} is missing`);
+      if (!this.backend.owns(tensor))
+        throw new TypeError(
+          `io.${name} must be a tensor of backend "${this.backend.name}" (use its wrap() or upload())`,
+        );
+      this.#check(name, tensor);
+      bindings[name] = tensor;
+    }
+    this.program.encode(target, bindings);
+  }
+
+  describe(): readonly StepDescription[] {
+    return this.program.describe();
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.program.dispose();
+    this.host?.dispose();
+  }
+
+  #input(name: string, tensor: Tensor | undefined, borrowed: Tensor[]): Tensor {
+    if (!tensor) throw new TypeError(`io.${name} is missing`);
+    this.#check(name, tensor);
+    if (this.backend.owns(tensor)) return tensor;
+    if (!isHostTensor(tensor))
+      throw new TypeError(`io.${name} lives on another device; read() it first to move it to "${this.backend.name}"`);
+    const copy = this.backend.upload(tensor as HostTensor);
+    borrowed.push(copy);
+    return copy;
+  }
+
+  #check(name: string, tensor: Tensor): void {
+    const { dtype, shape } = this.plan.tensors[name];
+    if (tensor.disposed)
+      throw new SpaAttnError("Disposed", `io.${name} has been disposed.`, { remedy: "Keep it until the run is over." });
+    if (!sameShape(tensor.shape, shape))
+      throw new RangeError(`io.${name} must have shape [${shape.join(", ")}], got [${tensor.shape.join(", ")}]`);
+    if (tensor.dtype !== dtype && name !== "indices")
+      throw new TypeError(`io.${name} must be ${dtype}, got ${tensor.dtype}`);
+  }
+
+  #alive(): void {
+    if (this.#disposed)
+      throw new SpaAttnError("Disposed", "This attention has been disposed.", { remedy: "Create it again." });
+  }
+}
