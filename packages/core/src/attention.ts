@@ -6,11 +6,13 @@ import {
   type StepDescription,
   unsupportedReason,
 } from "./backend.js";
+import { compilePlan } from "./compile-plan.js";
 import { SpaAttnError } from "./errors.js";
 import { forcedByHost } from "./host-policy.js";
 import { interpret } from "./interpret.js";
-import { compilePlan, type Plan } from "./plan.js";
-import { type AttentionSpec, type ResolvedSpec, resolveSpec } from "./spec.js";
+import type { Plan } from "./plan.js";
+import { resolveSpec } from "./resolve-spec.js";
+import type { AttentionSpec, ResolvedSpec } from "./spec.js";
 import { type HostTensor, isHostTensor, sameShape, type Tensor } from "./tensor.js";
 
 /** Tensors of one run. Host tensors are uploaded for the run; outputs that are missing are allocated. */

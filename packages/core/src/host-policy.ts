@@ -1,5 +1,6 @@
 import type { Backend, Program, RunOptions } from "./backend.js";
-import { compilePlan, type Plan } from "./plan.js";
+import { compilePlan } from "./compile-plan.js";
+import type { Plan } from "./plan.js";
 import { lowerPolicy } from "./selection.js";
 import type { ResolvedSpec } from "./spec.js";
 import { HostTensor, type Tensor } from "./tensor.js";

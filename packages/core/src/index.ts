@@ -1,6 +1,7 @@
 export * from "./attention.js";
 export * from "./backend.js";
 export * from "./block-mask.js";
+export * from "./compile-plan.js";
 export * from "./convert.js";
 export * from "./dtype.js";
 export * from "./elementwise.js";
@@ -10,6 +11,7 @@ export * from "./interpret.js";
 export * from "./layout.js";
 export * from "./plan.js";
 export * from "./policy.js";
+export * from "./resolve-spec.js";
 export * from "./selection.js";
 export * from "./spec.js";
 export * from "./steps.js";
