@@ -1,1 +1,13 @@
-export {};
+export * from "./attention-row.js";
+export * from "./block-mass.js";
+export * from "./build-inputs.js";
+export * from "./capture-inputs.js";
+export type { Clip } from "./clip.js";
+export * from "./compare.js";
+export * from "./decode.js";
+export * from "./error-curve.js";
+export * from "./heat-map.js";
+export * from "./metrics.js";
+export * from "./modes.js";
+export { chooseGrid, type Patches, type PatchSize } from "./patches.js";
+export * from "./run-mode.js";

@@ -1,0 +1,100 @@
+import type { HostTensor } from "@spaattn/core";
+import type { LabInputs } from "./build-inputs.js";
+
+/** How far an output is from dense attention's, over the visual rows. */
+export interface Quality {
+  /** `|out - dense| / |dense|` */
+  readonly relL2: number;
+  readonly cosine: number;
+  /** Decibels; of pixels (peak 255) when values are pixels, else with the dense output's range as peak. Infinite when equal. */
+  readonly psnr: number;
+}
+
+interface Sums {
+  difference: number;
+  dense: number;
+  out: number;
+  dot: number;
+  count: number;
+}
+
+/** Quality of every head, and of all together. */
+export function measureQuality(
+  output: HostTensor,
+  dense: HostTensor,
+  inputs: LabInputs,
+): { all: Quality; heads: Quality[] } {
+  const { heads, headDim, visualTokens, batch = 1 } = inputs.spec;
+  const tokens = output.shape[2];
+  const [a, b] = [output.toFloat32(), dense.toFloat32()];
+  const peak = inputs.patches ? 255 / pixelScale(inputs) : range(b);
+  const perHead = Array.from({ length: batch * heads }, (_, h) => {
+    const sums: Sums = { difference: 0, dense: 0, out: 0, dot: 0, count: visualTokens * valueChannels(inputs) };
+    const start = h * tokens * headDim;
+    for (let i = start; i < start + visualTokens * headDim; i++) {
+      sums.difference += (a[i] - b[i]) ** 2;
+      sums.dense += b[i] ** 2;
+      sums.out += a[i] ** 2;
+      sums.dot += a[i] * b[i];
+    }
+    return sums;
+  });
+  const total = perHead.reduce((x, y) => ({
+    difference: x.difference + y.difference,
+    dense: x.dense + y.dense,
+    out: x.out + y.out,
+    dot: x.dot + y.dot,
+    count: x.count + y.count,
+  }));
+  return { all: toQuality(total, peak), heads: perHead.map((sums) => toQuality(sums, peak)) };
+}
+
+/** Channels of a value that carry pixels; the others are zero and would dilute a mean. */
+const valueChannels = (inputs: LabInputs): number => inputs.patches?.channels ?? inputs.spec.headDim;
+
+/** Pixel units per unit of value, over the three colours. */
+function pixelScale(inputs: LabInputs): number {
+  const deviation = inputs.patches!.deviation;
+  return Math.sqrt(deviation.reduce((sum, x) => sum + x * x, 0) / deviation.length);
+}
+
+function range(values: Float32Array): number {
+  let [low, high] = [Infinity, -Infinity];
+  for (const x of values) {
+    if (x < low) low = x;
+    if (x > high) high = x;
+  }
+  return high - low;
+}
+
+function toQuality(sums: Sums, peak: number): Quality {
+  const { difference, dense, out, dot, count } = sums;
+  return {
+    relL2: dense === 0 ? (difference === 0 ? 0 : Infinity) : Math.sqrt(difference / dense),
+    cosine: dense === 0 || out === 0 ? (difference === 0 ? 1 : 0) : dot / Math.sqrt(dense * out),
+    psnr: 10 * Math.log10((peak * peak * count) / difference),
+  };
+}
+
+/** Length of the error of every visual token `[tokens]` in raster order, one head or the root mean square of all. */
+export function tokenErrors(
+  output: HostTensor,
+  dense: HostTensor,
+  inputs: LabInputs,
+  head: number | "all" = "all",
+): Float32Array {
+  const { heads, headDim, visualTokens, layout } = inputs.spec;
+  const tokens = output.shape[2];
+  const [a, b] = [output.toFloat32(), dense.toFloat32()];
+  const chosen = head === "all" ? Array.from({ length: heads }, (_, i) => i) : [head];
+  const errors = new Float32Array(visualTokens);
+  for (let position = 0; position < visualTokens; position++) {
+    let sum = 0;
+    for (const h of chosen) {
+      const start = (h * tokens + position) * headDim;
+      for (let i = start; i < start + headDim; i++) sum += (a[i] - b[i]) ** 2;
+    }
+    errors[layout ? layout.order[position] : position] = Math.sqrt(sum / chosen.length);
+  }
+  return errors;
+}
