@@ -6,6 +6,7 @@ export type SpaAttnErrorCode =
   | "OutOfMemory"
   | "Disposed"
   | "Aborted"
+  | "FileAccess"
   | "MalformedFile";
 
 export interface SpaAttnErrorOptions {
