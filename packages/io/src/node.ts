@@ -1,1 +1,3 @@
-export {};
+export * from "./node/file-source.js";
+export * from "./node/tensor-files.js";
+export * from "./node/write-file.js";
