@@ -3,6 +3,7 @@ export * from "./backend.js";
 export * from "./block-mask.js";
 export * from "./compile-plan.js";
 export * from "./convert.js";
+export * from "./cost.js";
 export * from "./dtype.js";
 export * from "./elementwise.js";
 export * from "./errors.js";
