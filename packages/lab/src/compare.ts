@@ -90,6 +90,12 @@ export async function compare(backend: Backend, inputs: LabInputs, options: Comp
   return { rows, dense: dense.run, runs, headQuality };
 }
 
+/** The line of one run that was made on its own, measured against a dense run on the same inputs. */
+export function compareRow(run: ModeRun, dense: ModeRun, inputs: LabInputs): { row: CompareRow; heads: Quality[] } {
+  const { all, heads } = measureQuality(run.output, dense.output, inputs);
+  return { row: toRow(run, run.report.ms, dense.report.ms, all, heads, inputs), heads };
+}
+
 function toRow(
   run: ModeRun,
   ms: number,
