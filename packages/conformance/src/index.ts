@@ -1,1 +1,16 @@
-export {};
+export { type ConformanceCase, conformanceCases } from "./cases.js";
+export { type Check, compareExact, compareFloats, type Outcome } from "./check.js";
+export { checkModelGrids, type ModelGrid } from "./golden/curve.js";
+export { formatOf, type GoldenFile } from "./golden/file.js";
+export { type GoldenOptions, runGolden } from "./golden/run-golden.js";
+export { type CaseInputs, type InputKind, makeInputs } from "./inputs.js";
+export {
+  type ConformanceOptions,
+  type ConformanceReport,
+  describeCheck,
+  run,
+  summarizeChecks,
+  testBackend,
+} from "./run.js";
+export { type CaseOptions, runCase } from "./run-case.js";
+export { toleranceOf } from "./tolerance.js";

@@ -1,0 +1,38 @@
+import type { HostTensor } from "@spaattn/core";
+
+/** A parsed safetensors file; what `readSafetensors` of `@spaattn/io` returns fits. */
+export interface GoldenFile {
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: Readonly<Record<string, HostTensor>>;
+}
+
+export type GoldenFormat = "rsa-golden/1" | "rsa-golden-tail/1" | "rsa-curve/1";
+
+/** The format a file says it has; undefined when it is none of ours. */
+export function formatOf(file: GoldenFile): GoldenFormat | undefined {
+  const { format } = file.metadata;
+  return format === "rsa-golden/1" || format === "rsa-golden-tail/1" || format === "rsa-curve/1" ? format : undefined;
+}
+
+export class Metadata {
+  constructor(readonly file: GoldenFile) {}
+
+  json<T>(name: string): T {
+    const text = this.file.metadata[name];
+    if (text === undefined) throw new RangeError(`${this.file.name} has no metadata entry "${name}"`);
+    return JSON.parse(text) as T;
+  }
+
+  number(name: string): number {
+    const value = Number(this.file.metadata[name]);
+    if (!Number.isFinite(value)) throw new RangeError(`${this.file.name}: metadata "${name}" is no number`);
+    return value;
+  }
+
+  tensor(name: string): HostTensor {
+    const tensor = this.file.tensors[name];
+    if (!tensor) throw new RangeError(`${this.file.name} has no tensor "${name}"`);
+    return tensor;
+  }
+}

@@ -1,0 +1,125 @@
+import { type AttentionSpec, coverMass, neighbours, type Policy, type Strata, topBlocks, union } from "@spaattn/core";
+import { compareExact, compareFloats } from "../check.js";
+import { denseMaskOf, evaluate, type HostResults } from "../evaluate.js";
+import { checkStrata } from "../strata.js";
+import { type GoldenBase, pickRows, visualNorm } from "./base.js";
+import { type GoldenFile, Metadata } from "./file.js";
+import type { GoldenContext } from "./paper.js";
+
+interface TailVariant {
+  readonly drop_rate: number;
+  readonly p: number;
+  readonly neighbors: boolean;
+  readonly strata: Strata;
+  readonly c: number;
+  readonly G: number | "all";
+  readonly set: string;
+  readonly top_k: number;
+  readonly out_l2_visual: number;
+}
+
+interface TailParameters {
+  readonly h_max: number;
+  readonly tau_max: number;
+  readonly m_min: number;
+  readonly steps: number;
+}
+
+/** Stored tensors of a set, and the extras they are compared with. */
+const SHARED = {
+  m: "strataMass",
+  kt: "strataKey",
+  vt: "strataValue",
+  nu: "strataNoise",
+  tau: "logitVariance",
+  b: "strataBias",
+  mass: "blockMass",
+} as const;
+
+/** Estimated errors are squares of small differences: golden/README.md allows them ten times the tolerance. */
+const ERROR_FACTOR = 10;
+
+/** Checks every tensor of an `rsa-golden-tail/1` file on the inputs of its base file (beyond.md section 13). */
+export async function checkTail(file: GoldenFile, base: GoldenBase, context: GoldenContext): Promise<void> {
+  const { backend, signal } = context;
+  const meta = new Metadata(file);
+  const seen = new Set<string>();
+  for (const [index, variant] of meta.json<TailVariant[]>("variants").entries()) {
+    const spec = specOf(base, meta, variant);
+    const extras = [...Object.values(SHARED), "blockError", "mask", "order"] as const;
+    const got = await evaluate(backend, spec, base.inputs, extras, signal ? { signal } : {});
+    if (!seen.has(variant.set)) {
+      seen.add(variant.set);
+      checkSet(got, meta, variant, base, context);
+    }
+    checkOutput(got, spec, meta, variant, index, base, context);
+  }
+}
+
+function specOf(base: GoldenBase, meta: Metadata, variant: TailVariant): AttentionSpec {
+  const parameters = meta.json<TailParameters>("params");
+  const parts: Policy[] = [topBlocks({ dropRate: variant.drop_rate })];
+  if (variant.p > 0) parts.push(coverMass(variant.p));
+  if (variant.neighbors) parts.push(neighbours());
+  return {
+    ...base.spec,
+    policy: union(...parts),
+    rectify: "tail",
+    tail: {
+      strata: variant.strata,
+      strataPerBlock: variant.c,
+      group: variant.G,
+      steps: parameters.steps,
+      hMax: parameters.h_max,
+      tauMax: parameters.tau_max,
+      mMin: parameters.m_min,
+    },
+  };
+}
+
+function checkSet(
+  got: HostResults,
+  meta: Metadata,
+  variant: TailVariant,
+  base: GoldenBase,
+  context: GoldenContext,
+): void {
+  const { report, tolerance } = context;
+  const { visualTokens, blockSize = 128 } = base.spec;
+  const { set, strata, c } = variant;
+  if (`order.${strata}` in meta.file.tensors) {
+    const expected = meta.tensor(`order.${strata}`).data;
+    const orders = { got: got.order.data, expected, slots: blockSize / c, visualTokens };
+    report(`order.${strata}`, checkStrata(orders, 0));
+  }
+  for (const [stored, ours] of Object.entries(SHARED)) {
+    const expected = meta.tensor(`${stored}.${set}`);
+    report(`${stored}.${set}`, compareFloats(got[ours].toFloat32(), expected.toFloat32(), tolerance, expected.shape));
+  }
+  const expected = meta.tensor(`E.${set}`);
+  const outcome = compareFloats(
+    got.blockError.toFloat32(),
+    expected.toFloat32(),
+    tolerance * ERROR_FACTOR,
+    expected.shape,
+  );
+  report(`E.${set}`, outcome);
+}
+
+function checkOutput(
+  got: HostResults,
+  spec: AttentionSpec,
+  meta: Metadata,
+  variant: TailVariant,
+  index: number,
+  base: GoldenBase,
+  { report, tolerance }: GoldenContext,
+): void {
+  const mask = meta.tensor(`mask.${index}`);
+  report(`mask.${index}`, compareExact(denseMaskOf(got, spec, mask.shape[3]), mask.data, mask.shape));
+  const expected = meta.tensor(`out.${index}`);
+  const rows = pickRows(got.output, base.rows);
+  report(`out.${index}`, compareFloats(rows.data, expected.toFloat32(), tolerance, expected.shape));
+  const norm = visualNorm(got.output, base.spec.visualTokens);
+  report(`norm of out.${index}`, compareFloats([norm], [variant.out_l2_visual], Math.max(1e-5, tolerance)));
+}

@@ -1,0 +1,110 @@
+import { type AttentionSpec, lowerPolicy, resolveSpec } from "@spaattn/core";
+import { type Outcome, unravel } from "./check.js";
+
+export interface MaskQuestion {
+  readonly spec: AttentionSpec;
+  /** `[b, h, n, n]` visual masks. */
+  readonly got: Uint8Array;
+  readonly expected: Uint8Array;
+  /** `[b, h, n, columns]`: what the oracle ranked by. */
+  readonly scores: ArrayLike<number>;
+  /** `[b, h, n, columns]`: what running sums are made of (the same as `scores` but in tail mode). */
+  readonly masses: ArrayLike<number>;
+  /** n, or n + 1 with a text column at the end. */
+  readonly columns: number;
+  /** Relative gap below which a decision may fall either way. */
+  readonly margin: number;
+}
+
+/**
+ * Compares masks exactly, except in rows where the oracle's own decision is closer than the margin: there the entries
+ * may differ, and the outcome says how many such rows there were.
+ */
+export function checkMask(question: MaskQuestion): Outcome {
+  const { got, expected, spec } = question;
+  const { geometry } = resolveSpec(spec);
+  const n = geometry.visualBlocks;
+  const shape = [geometry.batch, geometry.heads, n, n];
+  let close = 0;
+  for (let row = 0; row < geometry.batch * geometry.heads * n; row++) {
+    const range = [row * n, (row + 1) * n] as const;
+    const a = got.subarray(...range);
+    const b = expected.subarray(...range);
+    const first = a.findIndex((x, i) => x !== b[i]);
+    if (first < 0) continue;
+    const margin = rowMargin(question, row);
+    if (margin > question.margin)
+      return {
+        ok: false,
+        maxError: a.filter((x, i) => x !== b[i]).length,
+        tolerance: 0,
+        firstIndex: unravel(range[0] + first, shape),
+        got: a[first],
+        expected: b[first],
+        note: `decided by a relative margin of ${margin.toExponential(1)}, which is clear enough`,
+      };
+    close++;
+  }
+  return {
+    ok: true,
+    maxError: 0,
+    tolerance: 0,
+    ...(close > 0 ? { note: `${close} rows decided too close to call` } : {}),
+  };
+}
+
+/** How far one row's decision is from flipping: the smaller of the gap at the cut and the distance of a sum from p. */
+function rowMargin(question: MaskQuestion, row: number): number {
+  const { spec, scores, masses, columns } = question;
+  const { geometry, policy, behaviour, rectify, layout } = resolveSpec(spec);
+  const n = geometry.visualBlocks;
+  const head = Math.floor(row / n) % geometry.heads;
+  const own = row % n;
+  const lowered = lowerPolicy(policy, { geometry, behaviour, rectify, ...(layout ? { layout } : {}) });
+  const tail = rectify === "tail";
+  const competing = lowered.textCompetes && columns > n ? columns : n;
+  const score = (j: number) => scores[row * columns + j];
+  const ranked = Array.from({ length: competing }, (_, j) => j)
+    .filter((j) => !(tail && j === own))
+    .sort((a, b) => score(b) - score(a) || a - b);
+  if (tail) ranked.unshift(own);
+  const p = lowered.coverMass[head];
+  const mass = (j: number) => masses[row * columns + j];
+  const text = columns > n && !lowered.textCompetes ? mass(n) : tail ? 1 - sumOf(ranked.map(mass)) : 0;
+  let covering = text;
+  const sums = ranked.map((j) => (covering += mass(j)));
+  const covered = sums.filter((sum) => sum <= p).length + 1;
+  const need = Math.min(Math.max(covered, lowered.topBlocks[head]), ranked.length);
+  const gap = need < ranked.length ? relative(score(ranked[need - 1]), score(ranked[need])) : Infinity;
+  const sumGap = p > 0 ? Math.min(...sums.map((sum) => Math.abs(sum - p))) : Infinity;
+  return Math.min(gap, sumGap);
+}
+
+const sumOf = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0);
+const relative = (a: number, b: number) => (a === b ? 0 : Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b)));
+
+/** Compares gain maps, forgiving entries whose two sides are closer than the margin. */
+export function checkGain(
+  got: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  sides: { readonly gain: ArrayLike<number>; readonly error: ArrayLike<number> },
+  margin: number,
+  shape: readonly number[],
+): Outcome {
+  let close = 0;
+  for (let i = 0; i < expected.length; i++) {
+    if (got[i] === expected[i]) continue;
+    const gap = relative(sides.gain[i], sides.error[i]);
+    if (gap > margin)
+      return {
+        ok: false,
+        maxError: 1,
+        tolerance: 0,
+        firstIndex: unravel(i, shape),
+        got: got[i],
+        expected: expected[i],
+      };
+    close++;
+  }
+  return { ok: true, maxError: 0, tolerance: 0, ...(close > 0 ? { note: `${close} entries too close to call` } : {}) };
+}
