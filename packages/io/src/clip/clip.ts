@@ -1,0 +1,32 @@
+/** A video in memory; an image is a clip of one frame. */
+export interface Clip {
+  readonly width: number;
+  readonly height: number;
+  readonly frames: number;
+  /** Frames per second, where known. */
+  readonly fps?: number;
+  /** `[frames, height, width, 3]` RGB bytes. */
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly name?: string;
+}
+
+/** @throws RangeError when the size and the data disagree. */
+export function checkClip({ width, height, frames, data }: Clip): void {
+  for (const [name, size] of Object.entries({ width, height, frames }))
+    if (!Number.isSafeInteger(size) || size < 1)
+      throw new RangeError(`clip.${name} must be a positive integer, got ${size}`);
+  const bytes = frames * height * width * 3;
+  if (data.length !== bytes)
+    throw new RangeError(
+      `clip.data has ${data.length} bytes, but ${frames} frames of ${width}x${height} need ${bytes}`,
+    );
+}
+
+/** One frame, `[height, width, 3]` bytes that share the clip's memory. */
+export function clipFrame(clip: Clip, frame: number): Uint8Array | Uint8ClampedArray {
+  checkClip(clip);
+  if (!Number.isInteger(frame) || frame < 0 || frame >= clip.frames)
+    throw new RangeError(`frame must be between 0 and ${clip.frames - 1}, got ${frame}`);
+  const bytes = clip.width * clip.height * 3;
+  return clip.data.subarray(frame * bytes, (frame + 1) * bytes);
+}
