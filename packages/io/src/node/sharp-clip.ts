@@ -1,6 +1,6 @@
 import { basename, extname } from "node:path";
 import { SpaAttnError, throwIfAborted } from "@spaattn/core";
-import { type Clip, checkClip } from "../clip/clip.js";
+import { type Clip, checkClip, clipFrame } from "../clip/clip.js";
 import { malformed } from "../malformed.js";
 import type { ReadClipOptions } from "./read-clip.js";
 import { type WriteOptions, writeFileWhole } from "./write-file.js";
@@ -49,25 +49,24 @@ export async function readImageClip(path: string, options: ReadClipOptions): Pro
 /** A clip whose longer side is at most `maxSize` pixels. */
 export async function shrinkClip(clip: Clip, maxSize: number): Promise<Clip> {
   const { width, height, frames } = clip;
-  if (Math.max(width, height) <= maxSize) return clip;
+  const scale = maxSize / Math.max(width, height);
+  if (scale >= 1) return clip;
   const sharp = await loadSharp();
-  const image = sharp(clip.data, { raw: rawFrames(clip), limitInputPixels: false }).resize({
-    width: maxSize,
-    height: maxSize,
-    fit: "inside",
-  });
-  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return { ...clip, width: info.width, height: info.pageHeight ?? info.height / frames, data: bytes };
+  const size = { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+  const bytes = size.width * size.height * 3;
+  const data = new Uint8Array(bytes * frames);
+  for (let frame = 0; frame < frames; frame++) {
+    const image = sharp(clipFrame(clip, frame), { raw: { width, height, channels: 3 } });
+    data.set(
+      await image
+        .resize({ ...size, fit: "fill" })
+        .raw()
+        .toBuffer(),
+      frame * bytes,
+    );
+  }
+  return { ...clip, ...size, data };
 }
-
-/** Frames below each other, as sharp takes and gives them. */
-const rawFrames = ({ width, height, frames }: Clip) => ({
-  width,
-  height: height * frames,
-  channels: 3 as const,
-  pageHeight: height,
-});
 
 /** Frames per second from delays in milliseconds; players show delays below 20 ms as 100 ms. */
 function speed(delays: number[] | undefined): { fps?: number } {
@@ -91,13 +90,15 @@ export interface WriteClipOptions extends WriteOptions {
  */
 export async function writeClip(path: string, clip: Clip, options: WriteClipOptions = {}): Promise<void> {
   checkClip(clip);
-  const { frames, data } = clip;
+  const { width, height, frames, data } = clip;
   const format = extname(path).toLowerCase();
   if (format !== ".gif" && format !== ".webp")
     throw new RangeError(`a clip is written as .gif or .webp, not "${format}"`);
   const sharp = await loadSharp();
   const delay = new Array<number>(frames).fill(Math.round(1000 / (options.fps ?? clip.fps ?? 16)));
-  const image = sharp(data, { raw: rawFrames(clip), limitInputPixels: false });
+  // Frames lie below each other.
+  const raw = { width, height: height * frames, channels: 3 as const, pageHeight: height };
+  const image = sharp(data, { raw, limitInputPixels: false });
   const { quality } = options;
   const encoded =
     format === ".gif"
