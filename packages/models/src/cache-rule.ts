@@ -1,0 +1,83 @@
+import type { Behaviour } from "@spaattn/core";
+import type { CacheCard, Indicator } from "./card.js";
+import type { Forward } from "./schedule.js";
+
+export interface StepCacheOptions {
+  /** Accumulated change below which the layers are skipped; larger is faster. */
+  readonly threshold?: number;
+  /** False: the fit without the retention window, where one is published. */
+  readonly retention?: boolean;
+  readonly coefficients?: readonly number[];
+}
+
+/** A step cache's numbers, all filled in. */
+export interface CacheSettings {
+  readonly indicator: Indicator;
+  readonly threshold: number;
+  readonly coefficients: readonly number[];
+  readonly firstSteps: readonly number[];
+  readonly lastStep: boolean;
+}
+
+/**
+ * The numbers a step cache runs with (algorithm.md section 8.0.5, 8.1 no. 14).
+ *
+ * @throws RangeError for a negative threshold, or where no fit without retention is published.
+ */
+export function cacheSettings(card: CacheCard, behaviour: Behaviour, options: StepCacheOptions = {}): CacheSettings {
+  const threshold = options.threshold ?? card.threshold;
+  if (!(threshold >= 0)) throw new RangeError(`stepCache.threshold must not be negative, got ${threshold}`);
+  const own = (behaviour === "reference" && card.referenceCoefficients) || card.coefficients;
+  if (options.retention === false && !card.lastStep) {
+    if (!card.withoutRetention && !options.coefficients)
+      throw new RangeError("stepCache.retention: no fit without a retention window is published for this model");
+    const { indicator, coefficients } = card.withoutRetention ?? { indicator: "time embedding", coefficients: own };
+    return {
+      indicator,
+      threshold,
+      coefficients: options.coefficients ?? coefficients,
+      firstSteps: card.firstSteps.map(() => 1),
+      lastStep: true,
+    };
+  }
+  const { indicator, firstSteps, lastStep } = card;
+  return { indicator, threshold, coefficients: options.coefficients ?? own, firstSteps, lastStep };
+}
+
+/**
+ * Decides whether a forward may be skipped. Each expert and each guidance branch has an accumulator of its own; one rule
+ * serves one generation.
+ */
+export class CacheRule {
+  readonly #accumulated = new Map<string, number>();
+
+  constructor(
+    readonly settings: CacheSettings,
+    readonly steps: number,
+  ) {}
+
+  /**
+   * True when the layers have to be computed.
+   *
+   * @param change relative change of the indicator since the last call of this branch; undefined when there was none.
+   */
+  decide(forward: Forward, change: number | undefined): boolean {
+    const { threshold, firstSteps, lastStep, coefficients } = this.settings;
+    const key = branchKey(forward);
+    const always =
+      change === undefined ||
+      forward.expertStep < (firstSteps[forward.expert] ?? 0) ||
+      (lastStep && forward.step === this.steps - 1);
+    const sum = always ? 0 : (this.#accumulated.get(key) ?? 0) + polynomial(coefficients, change);
+    // Written so that a change that is no number is computed.
+    const compute = always || !(sum < threshold);
+    this.#accumulated.set(key, compute ? 0 : sum);
+    return compute;
+  }
+}
+
+/** What keeps its own memory: each branch of each expert. */
+export const branchKey = (forward: Forward): string => `${forward.expert}.${forward.branch}`;
+
+const polynomial = (coefficients: readonly number[], x: number): number =>
+  coefficients.reduce((sum, coefficient) => sum * x + coefficient, 0);
