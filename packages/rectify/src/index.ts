@@ -1,1 +1,10 @@
-export {};
+export * from "./attend-row.js";
+export * from "./compensate.js";
+export * from "./gain.js";
+export * from "./tail/anchors.js";
+export * from "./tail/bias.js";
+export * from "./tail/block-error.js";
+export * from "./tail/directions.js";
+export * from "./tail/select.js";
+export * from "./tail/strata.js";
+export * from "./tail/summaries.js";

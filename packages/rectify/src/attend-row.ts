@@ -1,0 +1,49 @@
+import { dot } from "@spaattn/mask";
+
+/** The keys that a run of query rows attends: logits are `s q·k + bias`. */
+export interface KeySet {
+  /** `[m, d]` */
+  readonly keys: Float64Array;
+  /** `[m, d]` */
+  readonly values: Float64Array;
+  /** `[m]`, 0 but for pseudo-keys */
+  readonly bias: Float64Array;
+}
+
+/** o = softmax(s q_a·k + bias) v, added to a zeroed row; returns the log-sum-exp. Without keys the row stays zero. */
+export function attendRow(query: Float64Array, a: number, set: KeySet, scale: number, o: Float64Array): number {
+  const { keys, values, bias } = set;
+  const d = o.length;
+  const weight = new Float64Array(bias.length);
+  let highest = Number.NEGATIVE_INFINITY;
+  for (let b = 0; b < weight.length; b++) {
+    weight[b] = scale * dot(query, a, keys, b, d) + bias[b];
+    if (weight[b] > highest) highest = weight[b];
+  }
+  if (highest === Number.NEGATIVE_INFINITY) return highest;
+  let sum = 0;
+  for (let b = 0; b < weight.length; b++) {
+    const p = Math.exp(weight[b] - highest);
+    sum += p;
+    for (let ch = 0; ch < d; ch++) o[ch] += p * values[b * d + ch];
+  }
+  for (let ch = 0; ch < d; ch++) o[ch] /= sum;
+  return highest + Math.log(sum);
+}
+
+/** All keys of several sets as one set. */
+export const joinKeys = (sets: readonly KeySet[]): KeySet => ({
+  keys: concatenate(sets.map(({ keys }) => keys)),
+  values: concatenate(sets.map(({ values }) => values)),
+  bias: concatenate(sets.map(({ bias }) => bias)),
+});
+
+function concatenate(parts: readonly Float64Array[]): Float64Array {
+  const whole = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,77 @@
+import type { Strata } from "@spaattn/core";
+import { blockCount, dot, type HeadShape } from "@spaattn/mask";
+import { localDirection, sharedDirections } from "./directions.js";
+
+export interface StrataOptions {
+  readonly strata: Strata;
+  /** c, a power of two that divides B; at most 4 with "eigen" */
+  readonly strataPerBlock: number;
+  /** Power iterations. */
+  readonly steps: number;
+}
+
+/** Chooses the direction to split along; `level` counts from 0. */
+type Direction = (tokens: Int32Array, level: number) => Float64Array;
+
+/**
+ * Slot to token index, `[n * B]`: every block's tokens ordered so that each of its `c` runs of `B / c` slots is compact
+ * (beyond.md section 3). Entries >= N are padding and stay at the end of their block.
+ *
+ * @param query `[N, d]`, read with "eigen" only
+ * @param key `[N, d]`
+ */
+export function strataOrder(
+  query: Float64Array,
+  key: Float64Array,
+  shape: HeadShape,
+  options: StrataOptions,
+): Int32Array {
+  const { blockSize, visualTokens, headDim } = shape;
+  const order = Int32Array.from({ length: blockCount(shape) * blockSize }, (_, slot) => slot);
+  if (options.strata === "contiguous" || options.strataPerBlock === 1) return order;
+  const shared = options.strata === "eigen" ? sharedDirections(query, key, shape, options.steps) : undefined;
+  const direction: Direction = shared
+    ? (_, level) => shared[level]
+    : (tokens) => localDirection(centred(key, tokens, visualTokens, headDim), headDim, options.steps);
+  const levels = Math.log2(options.strataPerBlock);
+  for (let start = 0; start < order.length; start += blockSize)
+    split(order.subarray(start, start + blockSize), key, shape, direction, 0, levels);
+  return order;
+}
+
+/** Splits `slots` (ascending token indices) in two along a direction, in place, and its halves again. */
+function split(
+  slots: Int32Array,
+  key: Float64Array,
+  shape: HeadShape,
+  direction: Direction,
+  level: number,
+  levels: number,
+): void {
+  if (level === levels) return;
+  const { visualTokens, headDim } = shape;
+  const w = direction(slots, level);
+  const position = new Map<number, number>();
+  for (const token of slots)
+    position.set(token, token < visualTokens ? dot(key, token, w, 0, headDim) : Number.POSITIVE_INFINITY);
+  const at = (token: number) => position.get(token)!;
+  // Infinity - Infinity is NaN: compare instead of subtracting, so that padding keeps its order.
+  slots.sort((a, b) => (at(a) < at(b) ? -1 : at(a) > at(b) ? 1 : a - b));
+  const half = slots.length / 2;
+  for (const child of [slots.subarray(0, half), slots.subarray(half)]) {
+    child.sort();
+    split(child, key, shape, direction, level + 1, levels);
+  }
+}
+
+/** The valid rows among `tokens`, minus their mean. */
+function centred(key: Float64Array, tokens: Int32Array, visualTokens: number, d: number): Float64Array {
+  const valid = tokens.filter((token) => token < visualTokens);
+  const mean = new Float64Array(d);
+  for (const token of valid) for (let ch = 0; ch < d; ch++) mean[ch] += key[token * d + ch] / valid.length;
+  const rows = new Float64Array(valid.length * d);
+  valid.forEach((token, r) => {
+    for (let ch = 0; ch < d; ch++) rows[r * d + ch] = key[token * d + ch] - mean[ch];
+  });
+  return rows;
+}

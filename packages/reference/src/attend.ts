@@ -1,0 +1,72 @@
+import { type AttendInputs, type AttendOutputs, type AttendStep, keyRange, type RunContext } from "@spaattn/core";
+import { blockListRow } from "@spaattn/mask";
+import { attendRow, joinKeys, type KeySet } from "@spaattn/rectify";
+import { type Head, headsOf, listsOf, read, write } from "./heads.js";
+import { pacer } from "./pace.js";
+
+/** Masked attention and what is done about the blocks left out (algorithm.md section 6, beyond.md section 7). */
+export async function attend(
+  step: AttendStep,
+  io: AttendInputs,
+  out: AttendOutputs,
+  context: RunContext,
+): Promise<void> {
+  const { visualBlocks: n, visualTokens, textValid, tokens, headDim: d, scale } = context.geometry;
+  const pace = pacer(context, "attend");
+  const heads = headsOf(context.geometry);
+  for (const head of heads) {
+    const query = read(io.query, head);
+    const output = new Float64Array(tokens * d);
+    const lse = new Float64Array(tokens).fill(Number.NEGATIVE_INFINITY);
+    const select = keySets(step, io, head, context);
+    const factor = io.factor && read(io.factor, head);
+    const compensation = io.compensation && read(io.compensation, head);
+    for (let i = 0; i < n; i++) {
+      const { start, end } = keyRange(context.geometry, i, head.item);
+      const selected = select.row(i);
+      for (let a = start; a < end; a++) {
+        const o = output.subarray(a * d, (a + 1) * d);
+        lse[a] = attendRow(query, a, selected, scale, o);
+        if (factor && compensation) for (let ch = 0; ch < d; ch++) o[ch] = factor[i] * o[ch] + compensation[i * d + ch];
+      }
+      await pace((head.at + (i + 1) / n) / heads.length);
+    }
+    for (let a = visualTokens; a < visualTokens + textValid[head.item]; a++)
+      lse[a] = attendRow(query, a, select.every, scale, output.subarray(a * d, (a + 1) * d));
+    write(out.output, head, output);
+    write(out.lse, head, lse);
+    await pace((head.at + 1) / heads.length);
+  }
+}
+
+/** The key sets of one head: every valid key, or those of one row of blocks. */
+function keySets(step: AttendStep, io: AttendInputs, head: Head, { geometry }: RunContext) {
+  const { headDim: d, visualBlocks, visualTokens, textValid } = geometry;
+  const key = read(io.key, head);
+  const value = read(io.value, head);
+  const tokens = (start: number, end: number): KeySet => ({
+    keys: key.subarray(start * d, end * d),
+    values: value.subarray(start * d, end * d),
+    bias: new Float64Array(end - start),
+  });
+  const every = tokens(0, visualTokens + textValid[head.item]);
+  if (step.dense) return { every, row: () => every };
+
+  const lists = { ...listsOf(io.counts!, io.indices!, head), stride: step.stride };
+  const blocks = (i: number) => Array.from(blockListRow(lists, i), (block) => keyRange(geometry, block, head.item));
+  const exact = (i: number) => blocks(i).map(({ start, end }) => tokens(start, end));
+  if (!io.bias) return { every, row: (i: number) => joinKeys(exact(i)) };
+
+  const strata = visualBlocks * step.strataPerBlock;
+  const [strataKey, strataValue, bias] = [io.strataKey!, io.strataValue!, io.bias].map((tensor) => read(tensor, head));
+  // Strata of selected blocks have bias −∞: weight 0.
+  const pseudo = (i: number): KeySet => {
+    const first = Math.floor(i / step.group) * strata * d;
+    return {
+      keys: strataKey.subarray(first, first + strata * d),
+      values: strataValue.subarray(first, first + strata * d),
+      bias: bias.subarray(i * strata, (i + 1) * strata),
+    };
+  };
+  return { every, row: (i: number) => joinKeys([...exact(i), pseudo(i)]) };
+}
