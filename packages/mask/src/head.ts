@@ -27,15 +27,20 @@ export function validTokens(shape: HeadShape): Float64Array {
 export function dot(x: Float64Array, a: number, y: Float64Array, b: number, width: number): number {
   const i = a * width;
   const j = b * width;
-  // Two independent sums: one alone would wait for every addition.
-  let even = 0;
-  let odd = 0;
-  let ch = 0;
-  for (; ch + 1 < width; ch += 2) {
-    even += x[i + ch] * y[j + ch];
-    odd += x[i + ch + 1] * y[j + ch + 1];
+  // Four independent sums: one alone would wait for every addition.
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  const whole = width & ~3;
+  for (let ch = 0; ch < whole; ch += 4) {
+    s0 += x[i + ch] * y[j + ch];
+    s1 += x[i + ch + 1] * y[j + ch + 1];
+    s2 += x[i + ch + 2] * y[j + ch + 2];
+    s3 += x[i + ch + 3] * y[j + ch + 3];
   }
-  return ch < width ? even + odd + x[i + ch] * y[j + ch] : even + odd;
+  for (let ch = whole; ch < width; ch++) s0 += x[i + ch] * y[j + ch];
+  return s0 + s1 + (s2 + s3);
 }
 
 /** `[rows of x, rows of y]`: every row of `x` times every row of `y`. */
