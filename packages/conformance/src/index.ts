@@ -1,7 +1,7 @@
 export { type ConformanceCase, conformanceCases } from "./cases.js";
 export { type Check, compareExact, compareFloats, type Outcome } from "./check.js";
 export { checkModelGrids, type ModelGrid } from "./golden/curve.js";
-export { formatOf, type GoldenFile } from "./golden/file.js";
+export { formatOf, type GoldenFile, readGolden } from "./golden/file.js";
 export { type GoldenOptions, runGolden } from "./golden/run-golden.js";
 export { type CaseInputs, type InputKind, makeInputs } from "./inputs.js";
 export {

@@ -1,6 +1,7 @@
 import type { HostTensor } from "@spaattn/core";
+import type { Safetensors } from "@spaattn/io";
 
-/** A parsed safetensors file; what `readSafetensors` of `@spaattn/io` returns fits. */
+/** A golden file in memory. */
 export interface GoldenFile {
   readonly name: string;
   readonly metadata: Readonly<Record<string, string>>;
@@ -8,6 +9,13 @@ export interface GoldenFile {
 }
 
 export type GoldenFormat = "rsa-golden/1" | "rsa-golden-tail/1" | "rsa-curve/1";
+
+/** Reads all tensors of an open safetensors file. */
+export async function readGolden(file: Safetensors, name: string): Promise<GoldenFile> {
+  const tensors: Record<string, HostTensor> = {};
+  for (const tensor of file.names) tensors[tensor] = await file.tensor(tensor);
+  return { name, metadata: file.metadata, tensors };
+}
 
 /** The format a file says it has; undefined when it is none of ours. */
 export function formatOf(file: GoldenFile): GoldenFormat | undefined {

@@ -1,0 +1,105 @@
+import type { Backend, HostTensor, Tensor } from "@spaattn/core";
+import { interpret } from "@spaattn/core";
+import { reference } from "@spaattn/reference";
+import { describe, expect, it } from "vitest";
+import { conformanceCases, describeCheck, run, testBackend } from "../src/index.js";
+
+/** The oracle with one thing wrong, claiming to be an ordinary f32 backend. */
+async function broken(
+  spoil: Partial<{
+    [K in "pool" | "estimate" | "attend" | "summarize"]: (outputs: Record<string, HostTensor>) => void;
+  }>,
+) {
+  const honest = await reference.create();
+  const backend = Object.create(honest) as Backend;
+  Object.assign(backend, {
+    name: "broken",
+    prepare: async (plan: Parameters<Backend["prepare"]>[0]) => interpret(backend, plan),
+  });
+  for (const [name, wrong] of Object.entries(spoil)) {
+    const primitive = name as "pool";
+    backend[primitive] = async (step, inputs, outputs, context) => {
+      await honest[primitive](step, inputs, outputs, context);
+      wrong(outputs as unknown as Record<string, HostTensor>);
+    };
+  }
+  return backend;
+}
+
+const pick = (name: string) => conformanceCases.filter((testCase) => testCase.name === name);
+const failures = async (backend: Backend, name: string) => {
+  const report = await run(backend, { cases: pick(name), dtypes: ["f32"] });
+  return report.checks.filter(({ ok }) => !ok).map(({ tensor }) => tensor);
+};
+const floats = (tensor: Tensor) => (tensor as HostTensor<"f64">).data;
+
+describe("run", () => {
+  it("passes the oracle on every small case", async () => {
+    const report = await testBackend(reference, { size: "small", dtypes: ["f32"] });
+    expect(report.checks.filter(({ ok }) => !ok).map(describeCheck)).toEqual([]);
+    expect(report.passed).toBeGreaterThan(500);
+    expect(report.skipped).toBe(0);
+  }, 120_000);
+
+  it("notices one wrong output element", async () => {
+    const backend = await broken({ attend: ({ output }) => void (floats(output)[700] += 1e-3) });
+    expect(await failures(backend, "whole blocks, paper")).toEqual([
+      "output",
+      "output without extras",
+      "output unfused",
+    ]);
+  });
+
+  it("notices a NaN", async () => {
+    const backend = await broken({ attend: ({ output }) => void (floats(output)[3] = Number.NaN) });
+    expect(await failures(backend, "dense")).toContain("output");
+  });
+
+  it("notices a block too few, and judges what follows on the mask that was used", async () => {
+    const backend = await broken({
+      estimate: ({ counts }) => {
+        (counts as HostTensor<"i32">).data[2] -= 1;
+      },
+    });
+    const failed = await failures(backend, "whole blocks, none");
+    expect(failed).toContain("mask");
+    expect(failed).not.toContain("output");
+  });
+
+  it("notices statistics that no output would show", async () => {
+    const backend = await broken({
+      pool: ({ keyDeviation }) => keyDeviation && void (floats(keyDeviation)[5] *= 1.01),
+    });
+    expect(await failures(backend, "whole blocks, paper")).toContain("keyDeviation");
+  });
+
+  it("turns a thrown error into a failed check", async () => {
+    const backend = await broken({
+      summarize: () => {
+        throw new Error("lost");
+      },
+    });
+    const report = await run(backend, { cases: pick("whole blocks, tail"), dtypes: ["f32"] });
+    expect(report.checks).toMatchObject([{ tensor: "run", ok: false, note: "threw Error: lost" }]);
+  });
+
+  it("skips by name what a backend cannot do", async () => {
+    const honest = await reference.create();
+    const backend = Object.create(honest, {
+      name: { value: "narrow" },
+      capabilities: { value: { ...honest.capabilities, headDims: [128], dtypes: ["f16"] } },
+    }) as Backend;
+    const report = await run(backend, { cases: pick("dense") });
+    expect(report).toMatchObject({ passed: 0, failed: 0, skipped: 1 });
+    expect(describeCheck(report.checks[0])).toBe("skipped dense [f16]: all (narrow has no headDim 64 (it has 128))");
+  });
+
+  it("stops when told to", async () => {
+    const stop = new AbortController();
+    stop.abort();
+    const backend = await reference.create();
+    await expect(run(backend, { cases: pick("dense"), signal: stop.signal })).rejects.toMatchObject({
+      code: "Aborted",
+    });
+  });
+});
