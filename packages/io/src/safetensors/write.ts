@@ -11,7 +11,8 @@ export async function* safetensorsChunks(
   metadata: Readonly<Record<string, string>> = {},
 ): AsyncGenerator<Uint8Array> {
   checkMetadata(metadata);
-  if (Object.hasOwn(tensors, "__metadata__")) throw new RangeError('tensors must not use the name "__metadata__"');
+  for (const name of ["__metadata__", "__proto__"])
+    if (Object.hasOwn(tensors, name)) throw new RangeError(`tensors must not use the name "${name}"`);
   // Wide types first: then every tensor begins at a multiple of its element size.
   const ordered = Object.entries(tensors).sort(
     ([a, x], [b, y]) => byteSize(y.dtype) - byteSize(x.dtype) || (a < b ? -1 : 1),
