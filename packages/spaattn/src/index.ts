@@ -1,1 +1,36 @@
-export {};
+export {
+  type Attention,
+  type AttentionIO,
+  type AttentionResult,
+  type AttentionSpec,
+  always,
+  type Backend,
+  type BackendProvider,
+  type Behaviour,
+  coverMass,
+  createAttention,
+  type DType,
+  type Extra,
+  type FloatDType,
+  firstFrame,
+  HostTensor,
+  hostPolicy,
+  isSpaAttnError,
+  neighbours,
+  type Policy,
+  type ProbeResult,
+  type Rectify,
+  type RunReport,
+  SpaAttnError,
+  type SpaAttnErrorCode,
+  type StepKind,
+  type Tensor,
+  type TokenLayout,
+  topBlocks,
+  union,
+} from "@spaattn/core";
+export { type Grid, type VideoLayout, videoLayout } from "@spaattn/layout";
+export * from "./known-backends.js";
+export * from "./options.js";
+export * from "./rectified-attention.js";
+export * from "./resolve-backend.js";

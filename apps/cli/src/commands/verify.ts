@@ -1,0 +1,3 @@
+import type { Command } from "commander";
+import type { CommandContext } from "../run-cli.js";
+export function registerVerify(_program: Command, _context: CommandContext): void {}

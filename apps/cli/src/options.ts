@@ -1,0 +1,97 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+
+/** Parses numbers of an option; what it refuses becomes a usage error. */
+const number = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError(`"${text}" is not a number.`);
+  return value;
+};
+
+export const share = (text: string): number => {
+  const value = number(text);
+  if (value < 0 || value > 1) throw new InvalidArgumentError(`"${text}" is not between 0 and 1.`);
+  return value;
+};
+
+export const positiveInteger = (text: string): number => {
+  const value = number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError(`"${text}" is not a positive integer.`);
+  return value;
+};
+
+export const nonNegativeInteger = (text: string): number => (text.trim() === "0" ? 0 : positiveInteger(text));
+
+export const positiveNumber = (text: string): number => {
+  const value = number(text);
+  if (value <= 0) throw new InvalidArgumentError(`"${text}" is not a positive number.`);
+  return value;
+};
+
+/** A comma-separated list; the option may be repeated. */
+export const listOf =
+  <T>(parse: (text: string) => T) =>
+  (text: string, before?: readonly T[]): readonly T[] => [
+    ...(before ?? []),
+    ...text.split(",").map((part) => parse(part.trim())),
+  ];
+
+export const oneOf =
+  <T extends string>(...allowed: readonly T[]) =>
+  (text: string): T => {
+    if (!(allowed as readonly string[]).includes(text))
+      throw new InvalidArgumentError(`Allowed are ${allowed.join(", ")}, not "${text}".`);
+    return text as T;
+  };
+
+/** 64 or 128: what kernels are made for. */
+export const size64or128 = (text: string): 64 | 128 => Number(oneOf("64", "128")(text)) as 64 | 128;
+
+/** `21x45x80` or `21,45,80`: frames, rows, columns of tokens. */
+export const grid = (text: string): readonly [number, number, number] => {
+  const sizes = text.split(/[x,]/);
+  if (sizes.length !== 3)
+    throw new InvalidArgumentError(`"${text}" is not a grid like 21x45x80 (frames, rows, columns).`);
+  return sizes.map(positiveInteger) as [number, number, number];
+};
+
+/** An integer or "all". */
+export const groupSize = (text: string): number | "all" => (text === "all" ? "all" : positiveInteger(text));
+
+export const jsonOption = new Option("--json", "print JSON, errors included");
+
+export const backendOption = new Option(
+  "--backend <name>",
+  "cpu, webgpu, cuda, reference, an npm package or ./file.js",
+).default("cpu");
+
+/** Options that say what is selected, the same for every command that attends. */
+export interface SelectionFlags {
+  readonly coverMass?: number;
+  readonly neighbours?: boolean;
+  readonly firstFrame?: "sink" | "dense";
+  readonly strata?: "local" | "eigen" | "contiguous";
+  readonly strataPerBlock?: number;
+  readonly group?: number | "all";
+}
+
+/** Adds the options of `SelectionFlags`. */
+export const withSelection = (command: Command): Command =>
+  command
+    .option("--cover-mass <p>", "probability mass to cover at least (the paper's p)", share)
+    .option("--neighbours", "also compute blocks that touch the query block on the grid")
+    .option("--first-frame <how>", "also compute the first frame: sink or dense", oneOf("sink", "dense"))
+    .addOption(
+      new Option("--strata <kind>", "tail: how keys are split inside a block").choices([
+        "local",
+        "eigen",
+        "contiguous",
+      ]),
+    )
+    .option("--strata-per-block <n>", "tail: summaries per block (1, 2, 4, 8)", positiveInteger)
+    .option("--group <n>", 'tail: query blocks per anchor, or "all"', groupSize);
+
+/** The tail options among the flags, where there are any. */
+export function tailOptions({ strata, strataPerBlock, group }: SelectionFlags) {
+  const given = Object.entries({ strata, strataPerBlock, group }).filter(([, value]) => value !== undefined);
+  return given.length > 0 ? { tail: Object.fromEntries(given) } : {};
+}

@@ -1,0 +1,34 @@
+import { readFileSync } from "node:fs";
+import tab from "@bomb.sh/tab/commander";
+import { Command } from "commander";
+import { registerCompare } from "./commands/compare.js";
+import { registerDoctor } from "./commands/doctor.js";
+import { registerInspect } from "./commands/inspect.js";
+import { registerPlan } from "./commands/plan.js";
+import { registerRun } from "./commands/run.js";
+import { registerVerify } from "./commands/verify.js";
+import { completeValues } from "./completion.js";
+import type { CommandContext } from "./run-cli.js";
+
+/** Beside this file's directory in the sources and in the published package alike. */
+const manifest = new URL("../package.json", import.meta.url);
+
+const EXIT_HELP = `
+Exit status: 0 fine, 1 failure, 2 wrong usage, 3 backend unavailable, 4 mismatch.
+Shell completion: spaattn complete bash | zsh | fish | powershell`;
+
+/** The command line of spaattn; each command loads what it needs when it runs. */
+export function makeProgram(context: CommandContext): Command {
+  const program = new Command("spaattn")
+    .description("Sparse attention for video diffusion that stays close to dense attention.")
+    .version((JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version, "-v, --version")
+    .addHelpText("after", EXIT_HELP)
+    .showSuggestionAfterError()
+    .exitOverride()
+    // Errors are reported in one place, as text or as JSON.
+    .configureOutput({ writeErr: () => {}, outputError: () => {} });
+  for (const register of [registerCompare, registerRun, registerInspect, registerPlan, registerVerify, registerDoctor])
+    register(program, context);
+  completeValues(tab(program));
+  return program;
+}

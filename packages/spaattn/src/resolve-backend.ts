@@ -1,0 +1,109 @@
+import { cpu } from "@spaattn/backend-cpu";
+import { type Backend, type BackendProvider, SpaAttnError } from "@spaattn/core";
+import { KNOWN_BACKENDS } from "./known-backends.js";
+
+/** A known name, a package, a file (`./my-backend.js`), a provider, or a backend that already runs. */
+export type BackendChoice = string | BackendProvider | Backend;
+
+export interface ResolveOptions {
+  /** Loads a module by specifier. Default: `import()` as seen from this package. */
+  readonly import?: (specifier: string) => Promise<unknown>;
+}
+
+// Built here and not a literal, so that bundlers leave packages alone that are not installed.
+const importModule = (specifier: string): Promise<unknown> =>
+  import(/* @vite-ignore */ /* webpackIgnore: true */ specifier);
+
+/**
+ * The provider a choice stands for. `"cpu"` is built in; `"webgpu"`, `"cuda"` and `"reference"` come from their packages;
+ * anything else is imported as a package or file and must export a `BackendProvider`.
+ *
+ * @throws TypeError when the choice, or what the module exports, is no provider.
+ * @throws SpaAttnError `BackendUnavailable` when the module cannot be loaded.
+ */
+export async function resolveBackend(
+  choice: string | BackendProvider,
+  options: ResolveOptions = {},
+): Promise<BackendProvider> {
+  if (isProvider(choice)) return choice;
+  if (typeof choice !== "string" || choice === "")
+    throw new TypeError(
+      `backend must be a name, a package, a file or a BackendProvider (name, probe, create), got ${describe(choice)}`,
+    );
+  if (choice === "cpu") return cpu;
+  const known = KNOWN_BACKENDS.find(({ name }) => name === choice);
+  const specifier = known?.package ?? choice;
+  let module: unknown;
+  try {
+    module = await (options.import ?? importModule)(specifier);
+  } catch (cause) {
+    throw unavailable(choice, specifier, cause);
+  }
+  return providerOf(module, specifier);
+}
+
+/** True for an object with the members of a `BackendProvider`. */
+export const isProvider = (value: unknown): value is BackendProvider =>
+  typeof value === "object" &&
+  value !== null &&
+  typeof (value as BackendProvider).name === "string" &&
+  typeof (value as BackendProvider).probe === "function" &&
+  typeof (value as BackendProvider).create === "function";
+
+/** True for a running backend. */
+export const isBackend = (value: unknown): value is Backend =>
+  typeof value === "object" &&
+  value !== null &&
+  typeof (value as Backend).attend === "function" &&
+  "capabilities" in value;
+
+/** The default export, or the only named one, that is a provider. */
+function providerOf(module: unknown, specifier: string): BackendProvider {
+  const exported = module as Record<string, unknown>;
+  if (isProvider(exported.default)) return exported.default;
+  const providers = [...new Set(Object.values(exported).filter(isProvider))];
+  if (providers.length === 1) return providers[0];
+  throw new TypeError(
+    providers.length === 0
+      ? `backend "${specifier}" exports no BackendProvider (an object with name, probe() and create())`
+      : `backend "${specifier}" exports several providers (${providers.map(({ name }) => name).join(", ")}); make one the default export`,
+  );
+}
+
+function unavailable(choice: string, specifier: string, cause: unknown): SpaAttnError {
+  const missing = isMissing(cause, specifier);
+  const reason = missing
+    ? "is not installed"
+    : `cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`;
+  const isFile = /^[./]|^file:|^[a-zA-Z]:[\\/]/.test(specifier);
+  const remedy = isFile
+    ? "Check the path; it is resolved against the current directory on the command line, else against the importing package."
+    : missing
+      ? `Run "npm install ${specifier}", or pass its provider itself: import it and use { backend: provider }.`
+      : 'Mend the module, or use the built-in backend "cpu".';
+  const what = isFile ? `Backend file ${specifier}` : `Backend "${choice}"`;
+  return new SpaAttnError("BackendUnavailable", `${what} ${isFile && missing ? "does not exist" : reason}.`, {
+    remedy,
+    cause,
+  });
+}
+
+/** Tells a module that is not there from one that breaks on load. */
+function isMissing(error: unknown, specifier: string): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: string };
+  if (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND" || code === "ENOENT") {
+    // A dependency of the module may be what is missing.
+    const named = error.message.match(/Cannot find (?:package|module) '([^']+)'/)?.[1];
+    return named === undefined || named.includes(specifier.replace(/^\.\//, ""));
+  }
+  // Browsers and bundlers' dev servers speak of resolving.
+  return /Failed to resolve module specifier|Cannot find (?:package|module)|does not resolve/i.test(error.message);
+}
+
+const describe = (value: unknown): string =>
+  value === null
+    ? "null"
+    : typeof value === "object"
+      ? "an object without them"
+      : (JSON.stringify(value) ?? typeof value);
