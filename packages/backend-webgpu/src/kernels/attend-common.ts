@@ -1,0 +1,149 @@
+import type { Geometry, Rectify } from "@spaattn/core";
+import { assemble, f32, type Kernel, type Param, read, type Slot, u32, write } from "../kernel.js";
+import { blockFunctions, blockParams } from "../wgsl/blocks.js";
+import type { Storage } from "../wgsl/storage.js";
+
+/** Everything the attention kernels are generated from. */
+export interface AttendShape {
+  readonly geometry: Geometry;
+  readonly rows: Storage;
+  readonly output: Storage;
+  readonly dense: boolean;
+  readonly rectify: Rectify;
+  readonly lse: boolean;
+}
+
+/** Query rows of one workgroup; divides both block sizes. */
+export const QUERY_TILE = 64;
+
+/** Block lists behind their counts, in one buffer: devices need not bind more than eight. */
+export const packListsKernel = (): Kernel =>
+  assemble({
+    name: "attend.packLists",
+    slots: [read("counts", "i32"), read("indices", "i32"), write("lists", "u32")],
+    params: u32("rows", "stride"),
+    workgroup: [64],
+    body: `
+  let row = wid.y + wid.z * p.rows;
+  let slot = wid.x * 64u + lid;
+  if (slot > p.stride) { return; }
+  if (slot == 0u) { store_lists(row * (p.stride + 1u), u32(load_counts(row))); }
+  else { store_lists(row * (p.stride + 1u) + slot, u32(load_indices(row * p.stride + slot - 1u))); }`,
+  });
+
+export function attendSlots({ rows, output, dense, rectify, lse }: AttendShape): Slot[] {
+  const paper = !dense && rectify === "paper";
+  const tail = !dense && rectify === "tail";
+  return [
+    read("query", rows),
+    read("key", rows),
+    read("value", rows),
+    ...(dense ? [] : [read("lists", "u32")]),
+    ...(paper ? [read("factor", "f32"), read("compensation", "f32x4")] : []),
+    ...(tail ? [read("strata_key", "f32x4"), read("strata_value", "f32x4"), read("bias", "f32")] : []),
+    write("output", output),
+    ...(lse ? [write("lse", "f32")] : []),
+  ];
+}
+
+export const attendParams = (geometry: Geometry): Param[] => [
+  ...blockParams(geometry),
+  ...u32("first_tile", "first_head", "stride", "strata", "group", "groups"),
+  ...f32("scale", "minus_infinity"),
+];
+
+/** Factor and compensation belong to visual rows; text rows are dense and stay as they are. */
+const PAPER_EPILOGUE = `
+fn row_factor(head: u32, b: u32) -> f32 {
+  if (b < N_BLOCKS) { return load_factor(head * N_BLOCKS + b); }
+  return 1.0;
+}
+fn row_compensation(head: u32, b: u32, lane: u32) -> vec4f {
+  if (b < N_BLOCKS) { return load_compensation((head * N_BLOCKS + b) * LANES + lane); }
+  return vec4f(0);
+}`;
+
+/** Which rows a workgroup owns and which keys they see; text rows and dense plans see every valid key. */
+export function attendFunctions({ geometry, dense, rectify }: AttendShape): string {
+  const tail = !dense && rectify === "tail";
+  return `${blockFunctions(geometry)}
+const LANES = ${geometry.headDim / 4}u;
+const TEXT_BLOCKS = ${geometry.textBlocks}u;
+const LOG2E = 1.4426950408889634;
+const LN2 = 0.6931471805599453;
+/** Text blocks come first: their rows see every key and take the longest. */
+fn query_block(tile: u32) -> u32 {
+  let b = tile / (BLOCK / ${QUERY_TILE}u);
+  return select(b - TEXT_BLOCKS, N_BLOCKS + b, b < TEXT_BLOCKS);
+}
+fn list_length(head: u32, b: u32, text: u32) -> u32 {
+  ${dense ? "" : "if (b < N_BLOCKS) { return load_lists((head * N_BLOCKS + b) * (p.stride + 1u)); }"}
+  return N_BLOCKS + (text + BLOCK - 1u) / BLOCK;
+}
+fn list_entry(head: u32, b: u32, it: u32) -> u32 {
+  ${dense ? "" : "if (b < N_BLOCKS) { return load_lists((head * N_BLOCKS + b) * (p.stride + 1u) + 1u + it); }"}
+  return it;
+}
+${
+  tail
+    ? `fn key_row(pseudo: bool, at: u32) -> vec4f { if (pseudo) { return load_strata_key(at); } return load_key(at); }
+fn value_row(pseudo: bool, at: u32) -> vec4f { if (pseudo) { return load_strata_value(at); } return load_value(at); }`
+    : `fn key_row(pseudo: bool, at: u32) -> vec4f { return load_key(at); }
+fn value_row(pseudo: bool, at: u32) -> vec4f { return load_value(at); }`
+}
+${!dense && rectify === "paper" ? PAPER_EPILOGUE : ""}`;
+}
+
+/** Body prologue of every attention kernel; `keys_per_step` divides the block size. */
+export const attendPrologue = ({ dense, rectify }: AttendShape, keysPerStep: number): string => {
+  const tail = !dense && rectify === "tail";
+  return `
+  let head = p.first_head + wid.z;
+  let text = valid_text((p.head0 + head) / p.heads);
+  let tile = p.first_tile + wid.x;
+  let block = query_block(tile);
+  let visual_rows = block < N_BLOCKS;
+  let row0 = block_start(block) + (tile % (BLOCK / ${QUERY_TILE}u)) * ${QUERY_TILE}u;
+  let row_end = min(block_start(block) + BLOCK, select(p.tokens, p.visual, visual_rows));
+  let valid_end = select(p.visual + text, p.visual, visual_rows);
+  let list = list_length(head, block, text);
+  let head_rows = head * p.tokens;
+  const SUB = BLOCK / ${keysPerStep}u;
+  let exact_steps = list * SUB;
+  ${
+    tail
+      ? `let pseudo_steps = select(0u, (p.strata + ${keysPerStep - 1}u) / ${keysPerStep}u, visual_rows);
+  let head_strata = (head * p.groups + block / p.group) * p.strata;
+  let bias_row = (head * N_BLOCKS + block) * p.strata;`
+      : "const pseudo_steps = 0u;"
+  }`;
+};
+
+/** Where the keys of a step lie: `base` is the row of its first key, `live` how many of them count. */
+export const attendStep = ({ dense, rectify }: AttendShape, keysPerStep: number): string => {
+  const tail = !dense && rectify === "tail";
+  const exact = `
+    let key_block = list_entry(head, block, step / SUB);
+    let k0 = block_start(key_block) + (step % SUB) * ${keysPerStep}u;
+    let end = block_end(key_block, text);`;
+  if (!tail)
+    return `${exact}
+    if (k0 >= end) { continue; }
+    const pseudo = false;
+    let base = head_rows + k0;
+    let live = min(end - k0, ${keysPerStep}u);`;
+  return `
+    let pseudo = step >= exact_steps;
+    var base = 0u;
+    var live = 0u;
+    var first_stratum = 0u;
+    if (pseudo) {
+      first_stratum = (step - exact_steps) * ${keysPerStep}u;
+      base = head_strata + first_stratum;
+      live = min(p.strata - first_stratum, ${keysPerStep}u);
+    } else {${exact}
+      base = head_rows + k0;
+      if (k0 < end) { live = min(end - k0, ${keysPerStep}u); }
+    }
+    if (live == 0u) { continue; }`;
+};

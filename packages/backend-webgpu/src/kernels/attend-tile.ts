@@ -1,0 +1,117 @@
+import { assemble, type Kernel } from "../kernel.js";
+import { LOWEST } from "../wgsl/reduce.js";
+import {
+  type AttendShape,
+  attendFunctions,
+  attendParams,
+  attendPrologue,
+  attendSlots,
+  attendStep,
+} from "./attend-common.js";
+import {
+  addBias,
+  addValues,
+  COLUMNS,
+  KEYS,
+  PART_STRIDE,
+  QUADS,
+  range,
+  reduceSums,
+  softmax,
+  stageKeys,
+  stageQueries,
+  THREADS,
+  VALUE_ROWS,
+} from "./tile-parts.js";
+
+/** What the device's limits allow. */
+export interface TileOptions {
+  /** Channels staged at once for the scores: 16 or 32. */
+  readonly channels: 16 | 32;
+  /** Keep the queries in workgroup memory for the whole loop instead of staging them again for every step. */
+  readonly residentQuery: boolean;
+}
+
+const stageSize = (headDim: number, { channels, residentQuery }: TileOptions): number =>
+  Math.max((residentQuery ? 1 : 2) * channels * QUADS, (VALUE_ROWS * headDim) / 4);
+
+/** Bytes of workgroup memory the kernel takes. */
+export const tileStorage = (headDim: number, options: TileOptions): number =>
+  16 * (stageSize(headDim, options) + COLUMNS * PART_STRIDE + (options.residentQuery ? headDim * QUADS : 0));
+
+/**
+ * The main kernel: 64 query rows by 64 keys per workgroup, 8 rows by 4 keys (and 8 rows by headDim / 16 outputs) in the
+ * registers of each of 128 invocations. Head sizes are multiples of 64.
+ *
+ * A key step has two halves. Scores: queries and keys are staged transposed, so that an invocation reads four rows, or its
+ * four keys, at once. Values: probabilities pass through workgroup memory sixteen keys at a time. Sums stay with the
+ * invocation and meet at the end. Pseudo-keys of tail rectification are further steps of the same loop, with a bias.
+ */
+export function attendTileKernel(shape: AttendShape, options: TileOptions): Kernel {
+  const { geometry, dense, rectify } = shape;
+  const { headDim: d } = geometry;
+  const outputs = d / 64;
+  const paper = !dense && rectify === "paper";
+  const { channels, residentQuery } = options;
+  const keysAt = residentQuery ? 0 : channels * QUADS;
+  const source = residentQuery ? "queries" : "stage";
+  return assemble({
+    name: "attend.tile",
+    slots: attendSlots(shape),
+    params: attendParams(geometry),
+    workgroup: [THREADS],
+    module: `${attendFunctions(shape)}
+var<workgroup> stage: array<vec4f, ${stageSize(d, options)}>;
+var<workgroup> part: array<vec4f, ${COLUMNS * PART_STRIDE}>;
+${residentQuery ? `var<workgroup> queries: array<vec4f, ${d * QUADS}>;` : ""}`,
+    body: `${attendPrologue(shape, KEYS)}
+  let tx = lid % ${COLUMNS}u;
+  let ty = lid / ${COLUMNS}u;
+  let to_log2 = p.scale * LOG2E;
+  let last_row = valid_end - 1u;
+  ${range(8, (r) => range(outputs, (v) => `var o${r}_${v} = vec4f(0);`).join(" ")).join(" ")}
+  var top0 = vec4f(${LOWEST}); var top1 = top0;
+  var sum0 = vec4f(0); var sum1 = vec4f(0);
+  ${residentQuery ? stageQueries("queries", d / 4, "0u") : ""}
+  for (var step = 0u; step < exact_steps + pseudo_steps; step++) {${attendStep(shape, KEYS)}
+    ${range(2, (a) => range(4, (j) => `var s${a}_${j} = vec4f(0);`).join(" ")).join(" ")}
+    for (var lane0 = 0u; lane0 < trips(LANES); lane0 += ${channels / 4}u) {
+      workgroupBarrier();
+      ${residentQuery ? "" : stageQueries("stage", channels / 4, "lane0")}
+      ${stageKeys(channels / 4, keysAt)}
+      workgroupBarrier();
+      for (var c = 0u; c < trips(${channels}u); c++) {
+        let q_at = ${residentQuery ? "(lane0 * 4u + c)" : "c"} * ${QUADS}u + ty * 2u;
+        let q0 = ${source}[q_at];
+        let q1 = ${source}[q_at + 1u];
+        let k = stage[${keysAt}u + c * ${COLUMNS}u + tx];
+        ${range(4, (j) => range(2, (a) => `s${a}_${j} = fma(q${a}, vec4f(k[${j}]), s${a}_${j});`).join(" ")).join("\n        ")}
+      }
+    }
+    ${addBias(shape)}
+    ${softmax(outputs)}
+    ${range(4, (j) => addValues(j, d, outputs)).join("\n    ")}
+  }
+  ${reduceSums()}
+  let inverse0 = select(vec4f(0), 1.0 / sum0, sum0 > vec4f(0));
+  let inverse1 = select(vec4f(0), 1.0 / sum1, sum1 > vec4f(0));
+  ${paper ? "let row_scale = row_factor(head, block);" : "const row_scale = 1.0;"}
+  ${range(8, (r) => storeRow(shape, r, outputs)).join("\n  ")}`,
+  });
+}
+
+/** Normalises and writes one row; rows of invalid text slots become zero. */
+function storeRow({ dense, rectify, lse }: AttendShape, r: number, outputs: number): string {
+  const paper = !dense && rectify === "paper";
+  const component = `${r >> 2}[${r & 3}]`;
+  const plus = (v: number) => (paper ? ` + row_compensation(head, block, tx + ${16 * v}u)` : "");
+  return `{
+    let row = row0 + ty * 8u + ${r}u;
+    let scale = select(0.0, inverse${component} * row_scale, row < valid_end);
+    if (row < row_end) {
+      let out = (head_rows + row) * LANES + tx;
+      ${range(outputs, (v) => `store_output(out + ${16 * v}u, o${r}_${v} * scale${plus(v)});`).join("\n      ")}
+      ${lse ? `if (tx == 0u) { store_lse(head_rows + row, select(p.minus_infinity, (top${component} + log2(sum${component})) * LN2, row < valid_end && sum${component} > 0.0)); }` : ""}
+    }
+  }`;
+}

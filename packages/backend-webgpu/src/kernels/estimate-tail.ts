@@ -1,0 +1,160 @@
+import type { Geometry } from "@spaattn/core";
+import { assemble, f32, type Kernel, read, u32, write } from "../kernel.js";
+import { blockFunctions, blockParams } from "../wgsl/blocks.js";
+import { LOWEST, reductions } from "../wgsl/reduce.js";
+import { ROW_THREADS } from "../wgsl/select.js";
+import type { Storage } from "../wgsl/storage.js";
+
+export const TILE = 16;
+
+/** The second-order shift h (beyond.md section 5); `mMin` comes as a parameter. */
+export const shiftFunction = `
+fn shift(tau: f32, mass: f32) -> f32 {
+  let m = max(mass, p.m_min);
+  return select(sqrt(2.0 * m * tau) - m, 0.5 * tau, tau <= 2.0 * m);
+}`;
+
+/** Logit variance tau and logit x of every stratum and text key for every query block (sections 5 and 6). */
+export function tailLogitsKernel(geometry: Geometry, keys: Storage): Kernel {
+  const lanes = geometry.headDim / 4;
+  return assemble({
+    name: "estimate.tailLogits",
+    slots: [
+      read("query_mean", "f32x4"),
+      read("query_spread", "f32x4"),
+      read("strata_key", "f32x4"),
+      read("strata_mass", "f32"),
+      read("strata_spread", "f32x4"),
+      read("key", keys),
+      write("tau", "f32"),
+      write("logits", "f32"),
+    ],
+    params: [...blockParams(geometry), ...u32("strata", "columns", "group", "groups"), ...f32("scale", "m_min")],
+    workgroup: [TILE, TILE],
+    module: `${blockFunctions(geometry)}${shiftFunction}`,
+    body: `
+  let i = wid.y * ${TILE}u + lid / ${TILE}u;
+  let u = wid.x * ${TILE}u + lid % ${TILE}u;
+  if (i >= N_BLOCKS || u >= p.columns) { return; }
+  let row = wid.z * N_BLOCKS + i;
+  let qi = row * ${lanes}u;
+  let one = vec4f(1);
+  var score = vec4f(0);
+  if (u >= p.strata) {
+    let at = (wid.z * p.tokens + p.visual + u - p.strata) * ${lanes}u;
+    for (var c = 0u; c < trips(${lanes}u); c++) { score += load_query_mean(qi + c) * load_key(at + c); }
+    store_logits(row * p.columns + u, p.scale * dot(score, one));
+    return;
+  }
+  let stratum = (wid.z * p.groups + i / p.group) * p.strata + u;
+  let mass = load_strata_mass(stratum);
+  if (mass < -1.0e30) {
+    store_tau(row * p.strata + u, 0.0);
+    store_logits(row * p.columns + u, ${LOWEST});
+    return;
+  }
+  var spread = vec4f(0);
+  for (var c = 0u; c < trips(${lanes}u); c++) {
+    score += load_query_mean(qi + c) * load_strata_key(stratum * ${lanes}u + c);
+    spread += load_query_spread(qi + c) * load_strata_spread(stratum * ${lanes}u + c);
+  }
+  let tau = p.scale * p.scale * dot(spread, one);
+  store_tau(row * p.strata + u, tau);
+  store_logits(row * p.columns + u, p.scale * dot(score, one) + mass + shift(tau, mass));`,
+  });
+}
+
+export interface TailErrorShape {
+  readonly geometry: Geometry;
+  /** Storage of the values, for the text values. */
+  readonly values: Storage;
+  readonly strataPerBlock: number;
+}
+
+/** Estimated squared error E and mass W of every block of one row (section 6): one workgroup. */
+export function tailErrorsKernel({ geometry, values, strataPerBlock }: TailErrorShape): Kernel {
+  const lanes = geometry.headDim / 4;
+  const T = ROW_THREADS;
+  const groups = Math.floor(T / lanes);
+  return assemble({
+    name: "estimate.tailErrors",
+    slots: [
+      read("logits", "f32"),
+      read("tau", "f32"),
+      read("strata_value", "f32x4"),
+      read("strata_noise", "f32"),
+      read("value", values),
+      write("error", "f32"),
+      write("mass", "f32"),
+      write("text_mass", "f32"),
+    ],
+    params: [...blockParams(geometry), ...u32("strata", "columns", "group", "groups"), ...f32("tau_max")],
+    workgroup: [T],
+    module: `${blockFunctions(geometry)}${reductions(T)}
+var<workgroup> weight: array<f32, ${T}>;
+var<workgroup> part: array<vec4f, ${T}>;
+var<workgroup> center: array<vec4f, ${lanes}>;`,
+    body: `
+  let i = wid.x;
+  let row = wid.z * N_BLOCKS + i;
+  let used = p.strata + valid_text((p.head0 + wid.z) / p.heads);
+  let x = row * p.columns;
+  let first = (wid.z * p.groups + i / p.group) * p.strata;
+  let text_rows = (wid.z * p.tokens + p.visual) * ${lanes}u;
+
+  var top = ${LOWEST};
+  for (var u = lid; u < used; u += ${T}u) { top = max(top, load_logits(x + u)); }
+  top = reduce_max(lid, top);
+  var sum = 0.0;
+  for (var u = lid; u < used; u += ${T}u) { sum += exp(load_logits(x + u) - top); }
+  let scale = 1.0 / reduce_sum(lid, sum);
+
+  let lane = lid % ${lanes}u;
+  let slice = lid / ${lanes}u;
+  var mean = vec4f(0);
+  var text = 0.0;
+  for (var u0 = 0u; u0 < used; u0 += ${T}u) {
+    let u = u0 + lid;
+    var w = 0.0;
+    if (u < used) { w = exp(load_logits(x + u) - top) * scale; }
+    if (u >= p.strata) { text += w; }
+    workgroupBarrier();
+    weight[lid] = w;
+    workgroupBarrier();
+    if (slice < ${groups}u) {
+      for (var k = slice; k < min(${T}u, used - u0); k += ${groups}u) {
+        let v = u0 + k;
+        if (v < p.strata) { mean += weight[k] * load_strata_value((first + v) * ${lanes}u + lane); }
+        else { mean += weight[k] * load_value(text_rows + (v - p.strata) * ${lanes}u + lane); }
+      }
+    }
+  }
+  part[lid] = mean;
+  text = reduce_sum(lid, text);
+  if (lid == 0u) { store_text_mass(row, text); }
+  if (slice == 0u) {
+    for (var g = 1u; g < ${groups}u; g++) { mean += part[g * ${lanes}u + lane]; }
+    center[lane] = mean;
+  }
+  workgroupBarrier();
+
+  for (var j = lid; j < N_BLOCKS; j += ${T}u) {
+    var error = 0.0;
+    var mass = 0.0;
+    for (var s = 0u; s < trips(${strataPerBlock}u); s++) {
+      let u = j * ${strataPerBlock}u + s;
+      let w = exp(load_logits(x + u) - top) * scale;
+      let tau = min(load_tau(row * p.strata + u), p.tau_max);
+      var distance = vec4f(0);
+      for (var c = 0u; c < trips(${lanes}u); c++) {
+        let away = load_strata_value((first + u) * ${lanes}u + c) - center[c];
+        distance += away * away;
+      }
+      mass += w;
+      error += w * w * (tau * load_strata_noise(first + u) + 0.25 * tau * tau * dot(distance, vec4f(1)));
+    }
+    store_error(row * N_BLOCKS + j, error);
+    store_mass(row * N_BLOCKS + j, mass);
+  }`,
+  });
+}

@@ -1,0 +1,38 @@
+import type { BackendProvider, ProbeResult } from "@spaattn/core";
+import { isSpaAttnError } from "@spaattn/core";
+import { requestAdapter, requestDevice } from "./adapter.js";
+import { WebGpuBackend } from "./backend.js";
+import { Device } from "./device.js";
+import type { WebGpuOptions } from "./options.js";
+
+async function probe(): Promise<ProbeResult> {
+  try {
+    const adapter = await requestAdapter({});
+    const { vendor, architecture, device, description } = adapter.info;
+    return {
+      available: true,
+      device: description || [vendor, architecture, device].filter(Boolean).join(" "),
+      details: { vendor, architecture, features: [...adapter.features].sort().join(", ") },
+    };
+  } catch (error) {
+    const remedy = isSpaAttnError(error) ? error.remedy : "Update the graphics driver.";
+    return { available: false, reason: error instanceof Error ? error.message : String(error), remedy };
+  }
+}
+
+/** Attention on WebGPU: in the browser, and in Node through npm `webgpu`. */
+export const webgpu: BackendProvider<WebGpuOptions> & { create(options?: WebGpuOptions): Promise<WebGpuBackend> } = {
+  name: "webgpu",
+  probe,
+  async create(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+    const { device, maxDispatchFlops } = options;
+    if (maxDispatchFlops !== undefined && !(maxDispatchFlops > 0))
+      throw new RangeError(`maxDispatchFlops must be positive, got ${maxDispatchFlops}`);
+    const gpu = device ?? (await requestDevice(options));
+    const state = new Device(gpu, device === undefined, options);
+    // A device that was lost before we got it says so now rather than at the first run.
+    await Promise.race([gpu.lost, Promise.resolve()]);
+    state.assertAlive();
+    return new WebGpuBackend(state);
+  },
+};
