@@ -92,26 +92,27 @@ export function planGeneration(
     blockSize: settings.blockSize,
   });
   const dense = denseCost(geometry);
-  const sum = { denseCalls: 0, sparseCalls: 0, flop: 0, estimation: 0, density: 0 };
-  const costs = new Map<unknown, CallCost>();
-  const sparseOf = (layer: number): CallCost => {
+  // Calls that share a policy share their cost.
+  const kinds = new Map<string, { cost: CallCost; calls: number }>();
+  const sparseOf = (layer: number) => {
     const policy = adapter.policy(layer);
-    const key = JSON.stringify(policy);
-    const known = costs.get(key) ?? sparseCost({ ...settings, geometry, layout, policy });
-    costs.set(key, known);
-    return known;
+    return { key: JSON.stringify(policy), cost: () => sparseCost({ ...settings, geometry, layout, policy }) };
   };
   for (const { step } of schedule.forwards)
     for (let layer = 0; layer < card.layers; layer++) {
-      const isDense = adapter.isDense({ layer, step });
-      const cost = isDense ? dense : sparseOf(adapter.globalLayer({ layer, step }));
-      sum[isDense ? "denseCalls" : "sparseCalls"]++;
-      sum.flop += cost.flop;
-      sum.estimation += cost.estimationFlop;
-      if (!isDense) sum.density += cost.density;
+      const { key, cost } = adapter.isDense({ layer, step })
+        ? { key: "dense", cost: () => dense }
+        : sparseOf(adapter.globalLayer({ layer, step }));
+      const kind = kinds.get(key) ?? { cost: cost(), calls: 0 };
+      kind.calls++;
+      kinds.set(key, kind);
     }
-  const calls = sum.denseCalls + sum.sparseCalls;
+  const total = (of: (cost: CallCost) => number, skip?: string) =>
+    [...kinds].reduce((sum, [key, { cost, calls }]) => sum + (key === skip ? 0 : calls * of(cost)), 0);
+  const calls = total(() => 1);
+  const sparseCalls = total(() => 1, "dense");
   const flopDense = calls * dense.flop;
+  const flopSparse = total(({ flop }) => flop);
   const { visualTokens, visualBlocks, blockSize, textBlocks } = geometry;
   const { threshold, indicator } = adapter.stepCache;
   return {
@@ -140,15 +141,15 @@ export function planGeneration(
     denseSteps: schedule.denseSteps,
     rectify: settings.rectify,
     dropRate: settings.dropRate,
-    density: sum.sparseCalls > 0 ? sum.density / sum.sparseCalls : 1,
-    densityIsExact: sum.sparseCalls === 0 || (settings.coverMass === 0 && !settings.neighbours && !settings.firstFrame),
+    density: sparseCalls > 0 ? total(({ density }) => density, "dense") / sparseCalls : 1,
+    densityIsExact: sparseCalls === 0 || adapter.policy(0).kind === "topBlocks",
     costs: {
-      denseCalls: sum.denseCalls,
-      sparseCalls: sum.sparseCalls,
+      denseCalls: calls - sparseCalls,
+      sparseCalls,
       flopDense,
-      flopSparse: sum.flop,
-      flopEstimation: sum.estimation,
-      speedupBound: flopDense / sum.flop,
+      flopSparse,
+      flopEstimation: total(({ estimationFlop }) => estimationFlop),
+      speedupBound: flopDense / flopSparse,
       memory: callMemory(adapter, size),
     },
     stepCache: { threshold, indicator },

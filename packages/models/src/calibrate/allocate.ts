@@ -10,6 +10,8 @@ interface Move {
   readonly blocks: number;
   readonly cost: number;
   readonly gain: number;
+  /** Gain per block; never more than that of the move before, whatever rounding says. */
+  readonly rate: number;
 }
 
 /**
@@ -27,10 +29,10 @@ export function allocate(
   const kept = curves.map(({ blocks }) => blocks[0]);
   let spent = kept.reduce((sum, blocks) => sum + blocks, 0);
   let error = curves.reduce((sum, curve) => sum + curve.error[0], 0);
-  const moves = curves.flatMap(hullMoves).sort((a, b) => b.gain / b.cost - a.gain / a.cost || a.curve - b.curve);
+  const moves = curves.flatMap(hullMoves).sort((a, b) => b.rate - a.rate);
   for (const { curve, blocks, cost, gain } of moves) {
     if (done(spent, error)) break;
-    // Moves of a curve come in order, since a hull is convex; one that does not fit closes its curve.
+    // Moves of a curve come in order, since a hull is convex and sorting stable; one that does not fit closes its curve.
     if (spent + cost > budget || kept[curve] !== blocks - cost) continue;
     kept[curve] = blocks;
     spent += cost;
@@ -48,9 +50,11 @@ function hullMoves({ blocks, error }: Curve, curve: number): Move[] {
       hull.pop();
     hull.push(i);
   }
+  let rate = Number.POSITIVE_INFINITY;
   return hull.slice(1).flatMap((to, i) => {
-    const from = hull[i];
-    const gain = error[from] - error[to];
-    return gain > 0 ? [{ curve, blocks: blocks[to], cost: blocks[to] - blocks[from], gain }] : [];
+    const gain = error[hull[i]] - error[to];
+    const cost = blocks[to] - blocks[hull[i]];
+    rate = Math.min(rate, gain / cost);
+    return gain > 0 ? [{ curve, blocks: blocks[to], cost, gain, rate }] : [];
   });
 }

@@ -43,6 +43,7 @@ export async function calibrate(
   const { heads } = adapter.card;
   const { settings } = adapter;
   const budgetBlocks = "density" in target ? Math.round(checkShare("density", target.density) * blocks) : blocks;
+  const stop = "targetError" in target ? checkError(target.targetError) : -1;
   const ladder = candidates(blocks, Math.max(1, budgetBlocks));
   const runs = captures.length * ladder.length;
   let done = 0;
@@ -53,7 +54,6 @@ export async function calibrate(
     Array.from({ length: heads }, (_, head): Curve => ({ blocks: ladder, error: error.map((row) => row[head]) })),
   );
   const meanError = (sum: number) => Math.sqrt(sum / layers.length);
-  const stop = "targetError" in target ? checkError(target.targetError) : -1;
   const kept = allocate(curves, Math.max(1, budgetBlocks) * curves.length, (_, error) => meanError(error) <= stop);
   const total = kept.reduce((sum, k) => sum + k, 0);
   // The even setting never gets less than the chosen one.
@@ -107,25 +107,22 @@ export async function evaluate(
   const placed = placeCaptures(adapter, captures);
   const blocks = blocksOf(adapter, placed);
   const { heads } = adapter.card;
-  const perLayer = new Map<number, number>();
-  for (const { layer } of placed) perLayer.set(layer, (perLayer.get(layer) ?? 0) + 1);
-  let density = 0;
+  const layers = new Map<number, PlacedCapture[]>();
+  for (const capture of placed) layers.set(capture.layer, [...(layers.get(capture.layer) ?? []), capture]);
+  let kept = 0;
   let error = 0;
-  for (const capture of placed) {
-    // Every layer counts alike, however many captures it has.
-    const weight = 1 / (perLayer.size * (perLayer.get(capture.layer) ?? 1));
-    const dropRate = rates(capture.layer);
-    const { distance, norm } = await new MeasuredCapture(adapter, capture, backend, options).errors(
-      topBlocks({ dropRate }),
-    );
-    error += (weight * sum(distance)) / sum(norm);
-    for (let head = 0; head < heads; head++) {
-      const own = typeof dropRate === "number" ? dropRate : dropRate[head];
-      const kept = Math.max(1, keptBlocks(own, blocks, adapter.settings.behaviour));
-      density += (weight * kept) / (blocks * heads);
+  for (const [layer, own] of layers) {
+    const dropRate = rates(layer);
+    const perHead = typeof dropRate === "number" ? new Array<number>(heads).fill(dropRate) : dropRate;
+    for (const rate of perHead) kept += Math.max(1, keptBlocks(rate, blocks, adapter.settings.behaviour));
+    for (const capture of own) {
+      const measured = new MeasuredCapture(adapter, capture, backend, options);
+      const { distance, norm } = await measured.errors(topBlocks({ dropRate }));
+      // Every layer counts alike, however many captures it has.
+      error += sum(distance) / sum(norm) / own.length;
     }
   }
-  return { density, error: Math.sqrt(error) };
+  return { density: kept / (layers.size * heads * blocks), error: Math.sqrt(error / layers.size) };
 }
 
 /** What a preset buys on captures it was not made from. */
