@@ -16,3 +16,9 @@ export const outOfMemory = (bytes: number, cause?: unknown): SpaAttnError =>
     remedy: "Free memory, lower memoryLimit, or use fewer tokens or heads at a time.",
     cause,
   });
+
+export const threadsUnavailable = (cause: unknown): SpaAttnError =>
+  new SpaAttnError("BackendUnavailable", `The cpu backend could not start a worker thread: ${messageOf(cause)}.`, {
+    remedy: "Create the backend with threads: 1, or allow worker-src blob: in the page's content security policy.",
+    cause,
+  });

@@ -1,21 +1,64 @@
-import type { BackendProvider, ProbeResult } from "@spaattn/core";
+import { type BackendProvider, type ProbeResult, SpaAttnError } from "@spaattn/core";
 import { CpuBackend } from "./backend.js";
 import { Runtime } from "./runtime.js";
+import { bestKernel, canRun, type KernelKind } from "./wasm/module.js";
 
 export interface CpuOptions {
-  /** Bytes of working memory besides the tensors themselves; default 1.5e9. */
+  /** Worker threads; 1 works on the calling thread in short slices. Default: one per core, at most 16. */
+  readonly threads?: number;
+  /** Default `auto`: relaxed SIMD where the engine has it, else SIMD128, else plain TypeScript (always one thread). */
+  readonly kernel?: "auto" | KernelKind;
+  /** Bytes of working memory besides the tensors themselves, at most 4e9; default 1.5e9. */
   readonly memoryLimit?: number;
+  /** False: threads get private memories and copies. Default: shared where the engine allows it. */
+  readonly sharedMemory?: boolean;
 }
 
 const DEFAULT_LIMIT = 1.5e9;
+const MOST_THREADS = 16;
+const KERNELS = ["auto", "simd", "relaxed", "plain"];
 
-/** The CPU backend: always available. */
+const cores = (): number =>
+  globalThis.process?.getBuiltinModule?.("node:os").availableParallelism() ??
+  globalThis.navigator?.hardwareConcurrency ??
+  1;
+
+// A page may construct a shared memory and still not be allowed to hand it to a worker.
+const mayShare = (): boolean =>
+  typeof SharedArrayBuffer !== "undefined" &&
+  (globalThis.process?.versions?.node !== undefined || globalThis.crossOriginIsolated === true);
+
+/** The CPU backend: WASM SIMD on worker threads, in Node and in browsers. Always available. */
 export const cpu: BackendProvider<CpuOptions> = {
   name: "cpu",
+
   async probe(): Promise<ProbeResult> {
-    return { available: true, device: "plain TypeScript" };
+    const kernel = bestKernel();
+    const threads = kernel === "plain" ? 1 : Math.min(cores(), MOST_THREADS);
+    return {
+      available: true,
+      device: `${{ relaxed: "WASM relaxed SIMD", simd: "WASM SIMD", plain: "plain TypeScript" }[kernel]}, ${threads} threads`,
+      details: { kernel, threads: String(threads), sharedMemory: String(mayShare()) },
+    };
   },
+
   async create(options: CpuOptions = {}): Promise<CpuBackend> {
-    return new CpuBackend(new Runtime(options.memoryLimit ?? DEFAULT_LIMIT));
+    const { threads = Math.min(cores(), MOST_THREADS), kernel = "auto", memoryLimit = DEFAULT_LIMIT } = options;
+    if (!Number.isInteger(threads) || threads < 1 || threads > 256)
+      throw new RangeError(`options.threads must be an integer from 1 to 256, got ${threads}`);
+    if (!(memoryLimit > 0 && memoryLimit <= 4e9))
+      throw new RangeError(`options.memoryLimit must be between 0 and 4e9 bytes, got ${memoryLimit}`);
+    if (!KERNELS.includes(kernel))
+      throw new RangeError(`options.kernel must be ${KERNELS.join(" or ")}, got ${String(kernel)}`);
+    if (kernel !== "auto" && !canRun(kernel))
+      throw new SpaAttnError("BackendUnavailable", `This engine cannot run the ${kernel} kernels.`, {
+        remedy:
+          kernel === "relaxed"
+            ? 'Use Node 22 or newer, start Node 20 with --experimental-wasm-relaxed-simd, or leave kernel at "auto".'
+            : 'Leave kernel at "auto".',
+      });
+    const sharedMemory = (options.sharedMemory ?? true) && mayShare();
+    const kind = kernel === "auto" ? bestKernel() : kernel;
+    return new CpuBackend(new Runtime({ kernel: kind, threads, memoryLimit, sharedMemory }));
   },
 };

@@ -25,6 +25,9 @@ export interface Window {
 export const CONTROL_BYTES = 1024;
 const align = (bytes: number) => Math.ceil(bytes / 64) * 64;
 
+/** Vector loops may read a few rows past the last tensor. */
+const SLACK_BYTES = 8192;
+
 /** Windows past this size gain nothing; several small heads share one, so that threads have enough to do. */
 const COMFORTABLE_BYTES = 192 * 2 ** 20;
 
@@ -49,7 +52,7 @@ export function planWindow(work: Work, threads: number, limit: number, allHeads:
     const tasksAt = CONTROL_BYTES + threads * scratch;
     const jobsAt = align(tasksAt + taskBytes(heads));
     const headsAt = align(jobsAt + heads * JOB_BYTES);
-    const bytes = headsAt + heads * headBytes + 64;
+    const bytes = headsAt + heads * headBytes + SLACK_BYTES;
     return {
       heads,
       groups,

@@ -1,0 +1,132 @@
+import * as L from "../src/job-layout";
+import { rowsOf } from "./convert";
+import { at, fill, filled, float, int, rowBytes } from "./job";
+import { exp2, log, LOG2E, LOWEST, madd, sum4, top4 } from "./math";
+import { dot, dotFour } from "./rows";
+
+/** Unit: a visual block. Summarises its strata at every anchor that is held (beyond.md section 4). */
+export function summarize(job: usize, block: i32, scratch: usize): void {
+  const size = int(job, L.BLOCK_SIZE);
+  const row = rowBytes(job);
+  const valid = filled(job, block);
+  const keys = rowsOf(job, L.KEY, block * size, valid, scratch);
+  const values = rowsOf(job, L.VALUE, block * size, valid, scratch + <usize>size * row);
+  const order = at(job, L.ORDER) + (<usize>(block * size) << 2);
+  const work = scratch + <usize>size * row * 2;
+  const parts = int(job, L.STRATA_PER_BLOCK);
+  const length = size / parts;
+  const groups = int(job, L.GROUP_COUNT);
+  const n = int(job, L.VISUAL_BLOCKS);
+  for (let part = 0; part < parts; part++) {
+    const count = max(0, min(length, valid - part * length));
+    offsets(order + (<usize>(part * length) << 2), count, block * size, row, work);
+    for (let g = 0; g < groups; g++) {
+      const anchor = at(job, L.ANCHOR) + <usize>(int(job, L.GROUP_FIRST) + g) * row;
+      const stratum = (g * n + block) * parts + part;
+      if (count == 0) empty(job, stratum, row);
+      else summary(job, count, keys, values, anchor, stratum, work, row);
+    }
+  }
+}
+
+/** Byte offsets of the stratum's rows; the last one is repeated up to a multiple of 4. */
+function offsets(tokens: usize, count: i32, first: i32, row: usize, out: usize): void {
+  for (let r = 0; r < ((count + 3) & ~3); r++) {
+    const token = load<i32>(tokens + (<usize>min(r, count - 1) << 2)) - first;
+    store<u32>(out + (<usize>r << 2), <u32>token * <u32>row);
+  }
+}
+
+function empty(job: usize, stratum: i32, row: usize): void {
+  const offset = <usize>stratum * row;
+  fill(at(job, L.STRATA_KEY) + offset, row, 0);
+  fill(at(job, L.STRATA_VALUE) + offset, row, 0);
+  fill(at(job, L.STRATA_SPREAD) + offset, row, 0);
+  store<f32>(at(job, L.STRATA_MASS) + (<usize>stratum << 2), -Infinity);
+  store<f32>(at(job, L.STRATA_NOISE) + (<usize>stratum << 2), 0);
+}
+
+function summary(
+  job: usize,
+  count: i32,
+  keys: usize,
+  values: usize,
+  anchor: usize,
+  stratum: i32,
+  rows: usize,
+  row: usize,
+): void {
+  const weights = rows + 512;
+  const level = softmax(job, count, keys, anchor, rows, weights, row);
+  const offset = <usize>stratum * row;
+  const key = at(job, L.STRATA_KEY) + offset;
+  const value = at(job, L.STRATA_VALUE) + offset;
+  mean(keys, rows, count, weights, key, row);
+  mean(values, rows, count, weights, value, row);
+  const spread = at(job, L.STRATA_SPREAD) + offset;
+  let noise = f32x4.splat(0);
+  for (let x: usize = 0; x < row; x += 16) {
+    const k = v128.load(key + x);
+    const v = v128.load(value + x);
+    let second = f32x4.splat(0);
+    for (let r = 0; r < count; r++) {
+      const p = v128.load32_splat(weights + (<usize>r << 2));
+      const from = <usize>load<u32>(rows + (<usize>r << 2)) + x;
+      const a = f32x4.sub(v128.load(keys + from), k);
+      const b = f32x4.sub(v128.load(values + from), v);
+      second = madd(p, f32x4.mul(a, a), second);
+      noise = madd(p, f32x4.mul(b, b), noise);
+    }
+    v128.store(spread + x, second);
+  }
+  store<f32>(at(job, L.STRATA_NOISE) + (<usize>stratum << 2), sum4(noise));
+  const along = float(job, L.SCALE) * dot(anchor, key, row);
+  store<f32>(at(job, L.STRATA_MASS) + (<usize>stratum << 2), level - along);
+}
+
+/** p at `weights`; returns L = log sum exp of the logits. */
+function softmax(job: usize, count: i32, keys: usize, anchor: usize, rows: usize, weights: usize, row: usize): f32 {
+  const scale = f32x4.splat(float(job, L.SCALE));
+  const padded = (count + 3) & ~3;
+  let top = f32x4.splat(LOWEST);
+  for (let r = 0; r < padded; r += 4) {
+    const list = rows + (<usize>r << 2);
+    const p = keys + <usize>load<u32>(list), q = keys + <usize>load<u32>(list, 4);
+    const s = keys + <usize>load<u32>(list, 8), t = keys + <usize>load<u32>(list, 12);
+    const z = f32x4.mul(scale, dotFour(anchor, p, q, s, t, row));
+    v128.store(weights + (<usize>r << 2), z);
+    top = f32x4.pmax(top, z);
+  }
+  for (let r = count; r < padded; r++) store<f32>(weights + (<usize>r << 2), LOWEST);
+  top = top4(top);
+  const base2 = f32x4.splat(LOG2E);
+  let sum = f32x4.splat(0);
+  for (let r = 0; r < padded; r += 4) {
+    const to = weights + (<usize>r << 2);
+    const e = exp2(f32x4.mul(f32x4.sub(v128.load(to), top), base2));
+    v128.store(to, e);
+    sum = f32x4.add(sum, e);
+  }
+  const total = sum4(sum);
+  const share = f32x4.splat(1 / total);
+  for (let r = 0; r < padded; r += 4) {
+    const to = weights + (<usize>r << 2);
+    v128.store(to, f32x4.mul(v128.load(to), share));
+  }
+  return <f32>(<f64>f32x4.extract_lane(top, 0) + log(<f64>total));
+}
+
+/** out = sum p_r row_r */
+function mean(source: usize, rows: usize, count: i32, weights: usize, out: usize, row: usize): void {
+  for (let x: usize = 0; x < row; x += 32) {
+    let a = f32x4.splat(0), b = f32x4.splat(0);
+    for (let r = 0; r < count; r++) {
+      const p = v128.load32_splat(weights + (<usize>r << 2));
+      const from = source + <usize>load<u32>(rows + (<usize>r << 2)) + x;
+      a = madd(p, v128.load(from), a);
+      b = madd(p, v128.load(from, 16), b);
+    }
+    v128.store(out + x, a);
+    v128.store(out + x, b, 16);
+  }
+}
