@@ -1,0 +1,96 @@
+import type { Mode } from "@spaattn/lab";
+import { html, nothing, type TemplateResult } from "lit";
+import { decibels, MODE_NAMES, milliseconds, percent, times } from "../format.js";
+import type { App } from "../state/app.js";
+import type { ModeView } from "../worker/protocol.js";
+
+const MODES: readonly Mode[] = ["dense", "none", "paper", "tail"];
+
+/** A number with its exact value for machines (and for tests). */
+const exact = (name: string, value: number | null, text: string): TemplateResult =>
+  html`<data data-name=${name} value=${value ?? ""}>${text}</data>`;
+
+const STEP_WORDS: Record<string, string> = {
+  permute: "reorder",
+  pool: "pool",
+  summarize: "summarise",
+  estimate: "choose",
+  attend: "attend",
+};
+
+/** Where the time goes, drawn to one scale for all modes. */
+function stageBar(view: ModeView, longest: number): TemplateResult {
+  const words = view.steps.map(({ op, ms }) => `${STEP_WORDS[op]} ${milliseconds(ms)}`).join(", ");
+  return html`
+    <div class="stages" role="img" aria-label=${words} title=${words}>
+      ${view.steps.map(({ op, ms }) => html`<span data-op=${op} style="width: ${(100 * ms) / longest}%"></span>`)}
+    </div>
+  `;
+}
+
+/** One line per mode: quality, cost, and where the time goes. */
+export function resultsTable(app: App): TemplateResult {
+  const views = MODES.map((mode) => app.views.get(mode));
+  const longest = Math.max(1e-9, ...views.map((view) => view?.steps.reduce((sum, { ms }) => sum + ms, 0) ?? 0));
+  return html`
+    <div class="scroll" tabindex="0" role="region" aria-label="Results">
+      <table class="results">
+        <caption>
+          Against dense attention, all heads together
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Mode</th>
+            <th scope="col">Error</th>
+            <th scope="col">PSNR</th>
+            <th scope="col">Computed</th>
+            <th scope="col">Time</th>
+            <th scope="col">Speed</th>
+            <th scope="col" class="wide">
+              Time per stage
+              <span class="legend"><i data-op="estimate"></i>choose and summarise <i data-op="attend"></i>attend</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          ${MODES.map((mode, i) => {
+            const view = views[i];
+            const row = view?.row;
+            return html`
+              <tr data-mode=${mode} ?data-stale=${app.stale.has(mode)}>
+                <th scope="row">${MODE_NAMES[mode]}</th>
+                ${
+                  row
+                    ? html`
+                        <td>${exact("relL2", row.relL2, percent(row.relL2, 2))}</td>
+                        <td>${exact("psnr", row.psnr, decibels(row.psnr))}</td>
+                        <td>${exact("density", row.density, percent(row.density))}</td>
+                        <td>${exact("ms", row.ms, milliseconds(row.ms))}</td>
+                        <td>${exact("speedup", row.speedup, times(row.speedup))}</td>
+                        <td class="wide">${stageBar(view, longest)}</td>
+                      `
+                    : html`<td colspan="6" class="pending">computing…</td>`
+                }
+              </tr>
+            `;
+          })}
+        </tbody>
+      </table>
+    </div>
+  `;
+}
+
+/** The one sentence a visitor should leave with, in live numbers. */
+export function headline(app: App): TemplateResult {
+  const [none, paper, tail] = (["none", "paper", "tail"] as const).map((mode) => app.views.get(mode)?.row);
+  if (!none || !paper || !tail) return html`<p class="headline">Computing attention on your machine…</p>`;
+  const factor = none.relL2 / tail.relL2;
+  return html`
+    <p class="headline">
+      Skipping <b>${percent(1 - none.density, 0)}</b> of attention puts the result off by <b>${percent(none.relL2)}</b>. The paper’s repair brings
+      that to <b>${percent(paper.relL2)}</b>, tail to <b class="good">${percent(tail.relL2)}</b>${
+        Number.isFinite(factor) && factor > 1.05 ? html`: ${times(factor)} closer` : nothing
+      }, for ${percent(tail.ms / none.ms - 1, 0)} more time than plain sparse.
+    </p>
+  `;
+}

@@ -1,0 +1,26 @@
+import { colourOf, divergingColour } from "@spaattn/lab";
+
+const STEPS = 256;
+
+/** Cividis as a table: `[256, 3]`; safe for colour-blind readers. */
+export const CIVIDIS = table((i) => colourOf(i / (STEPS - 1)));
+
+/** Blue for less, orange for more: `[256, 3]`, 128 is no difference. */
+export const DIVERGING = table((i) => divergingColour((i - 128) / 127));
+
+function table(colour: (index: number) => readonly [number, number, number]): Uint8Array {
+  const out = new Uint8Array(STEPS * 3);
+  for (let i = 0; i < STEPS; i++) out.set(colour(i), i * 3);
+  return out;
+}
+
+/** Decades below the top that a logarithmic scale covers, as in the command line's reports. */
+export const DECADES = 4;
+
+/** 0 to 1 on a logarithmic scale that ends at `top`. */
+export const logShare = (value: number, top: number): number =>
+  value > 0 && top > 0 ? Math.min(1, Math.max(0, 1 + Math.log10(value / top) / DECADES)) : 0;
+
+/** -1 to 1, small differences widened so that they can be seen. */
+export const signedRoot = (value: number, range: number): number =>
+  range > 0 ? Math.sign(value) * Math.sqrt(Math.min(1, Math.abs(value) / range)) : 0;

@@ -1,0 +1,345 @@
+import type { CurvePoint, Mode } from "@spaattn/lab";
+import { LabClient, TaskError } from "../worker/client.js";
+import type {
+  BackendName,
+  BackendStatus,
+  BenchLine,
+  BlockMaps,
+  CheckLine,
+  ClipView,
+  ExplainView,
+  Failure,
+  InputInfo,
+  ModeView,
+  RowView,
+  Source,
+  Task,
+  WorkerEvent,
+} from "../worker/protocol.js";
+import { Playback } from "./playback.js";
+import { curveKey, inputKey, type Settings, selectionKey } from "./settings.js";
+import { decodeLink, encodeLink, type Route } from "./share.js";
+
+/** What the four pictures of the first page show. */
+export type PictureKind = "attention" | "difference" | "output" | "error";
+
+export interface Notice {
+  readonly failure: Failure;
+  readonly action?: { readonly label: string; readonly run: () => void };
+}
+
+/** A long list of results with its progress. */
+export interface Report<Line> {
+  readonly backend: BackendName;
+  readonly lines: readonly Line[];
+  readonly share: number;
+  readonly running: boolean;
+}
+
+/** How long new settings wait for a first result of the old ones before they cancel it, in milliseconds. */
+const PATIENCE = 700;
+
+/** The page's state and everything that changes it. Components listen and render. */
+export class App {
+  route: Route = "explore";
+  settings: Settings;
+  pictureKind: PictureKind = "attention";
+  backends: readonly BackendStatus[] = [];
+  clip: ClipView | undefined;
+  name = "";
+  info: InputInfo | undefined;
+  readonly views = new Map<Mode, ModeView>();
+  /** Modes whose results belong to earlier settings. */
+  readonly stale = new Set<Mode>();
+  maps: BlockMaps | undefined;
+  row: RowView | undefined;
+  points: readonly CurvePoint[] = [];
+  explain: ExplainView | undefined;
+  check: Report<CheckLine> | undefined;
+  bench: Report<BenchLine> | undefined;
+  notice: Notice | undefined;
+  spoken = "";
+  /** Grows with every change, for components that read many parts of the state. */
+  version = 0;
+  readonly playback = new Playback();
+
+  readonly #client: LabClient;
+  readonly #listeners = new Set<() => void>();
+  #source: Source;
+  #opened = false;
+  #explored: Settings | undefined;
+  #exploring: { since: number; first: boolean } | undefined;
+  #again = false;
+  #curveFor = "";
+
+  constructor(createWorker: () => Worker, bundled: string) {
+    this.#client = new LabClient(createWorker);
+    this.#source = { kind: "bundled", url: bundled };
+    const link = decodeLink(location.hash);
+    this.route = link.route;
+    this.settings = link.settings;
+    this.#tellProblems(link.problems);
+    addEventListener("hashchange", () => this.#followLink());
+  }
+
+  start(): void {
+    void this.#attempt({ kind: "backends" });
+    void this.open(this.#source);
+  }
+
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Says something to people who listen instead of looking. */
+  say(text: string): void {
+    this.spoken = text;
+    this.#changed();
+  }
+
+  tell(notice: Notice | undefined): void {
+    this.notice = notice;
+    this.#changed();
+  }
+
+  showPictures(kind: PictureKind): void {
+    this.pictureKind = kind;
+    this.#changed();
+  }
+
+  navigate(route: Route): void {
+    if (route === this.route) return;
+    this.route = route;
+    this.#writeLink(true);
+    scrollTo({ top: 0 });
+    if (route === "explain") this.#explainSoon();
+    this.#changed();
+  }
+
+  set(patch: Partial<Settings>): void {
+    const before = this.settings;
+    this.settings = { ...before, ...patch };
+    if (patch.backend && this.notice?.failure.code === "DeviceLost") this.notice = undefined;
+    this.#writeLink(false);
+    this.#react(before);
+    this.#changed();
+  }
+
+  async open(source: Source): Promise<void> {
+    for (const kind of ["explore", "row", "curve", "explain", "bench"] as const) this.#client.cancel(kind);
+    const ok = await this.#attempt({ kind: "open", source }, (failure) =>
+      offerSmaller(failure, source, (smaller) => void this.open(smaller)),
+    );
+    if (!ok) {
+      // What was open before is still open.
+      if (this.#opened) this.#explore();
+      return;
+    }
+    this.#source = source;
+    this.#opened = true;
+    if (source.kind === "file") this.settings = { ...this.settings, token: -1 };
+    this.views.clear();
+    this.maps = this.row = this.explain = undefined;
+    this.points = [];
+    this.#curveFor = "";
+    this.#explore();
+  }
+
+  openFile(file: File): void {
+    this.notice = undefined;
+    this.say(`Opening ${file.name}.`);
+    void this.open({ kind: "file", file, shrink: false });
+  }
+
+  async runCheck(backend: BackendName): Promise<void> {
+    this.check = { backend, lines: [], share: 0, running: true };
+    this.#changed();
+    await this.#attempt({ kind: "check", backend });
+    this.check = { ...this.check, running: false };
+    const failed = this.check.lines.filter(({ status }) => status === "failed").length;
+    this.say(`Check finished: ${this.check.lines.length - failed} cases passed or skipped, ${failed} failed.`);
+  }
+
+  async runBench(backend: BackendName): Promise<void> {
+    this.bench = { backend, lines: [], share: 0, running: true };
+    this.#changed();
+    await this.#attempt({ kind: "bench", backend });
+    this.bench = { ...this.bench, running: false };
+    this.say("Benchmark finished.");
+  }
+
+  cancel(kind: Task["kind"]): void {
+    this.#client.cancel(kind);
+  }
+
+  get link(): string {
+    return new URL(encodeLink(this.route, this.settings), location.href).href;
+  }
+
+  #changed(): void {
+    this.version++;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #writeLink(newEntry: boolean): void {
+    const hash = encodeLink(this.route, this.settings);
+    if (newEntry) history.pushState(null, "", hash);
+    else history.replaceState(null, "", hash);
+  }
+
+  #followLink(): void {
+    const before = this.settings;
+    const link = decodeLink(location.hash);
+    this.route = link.route;
+    this.settings = link.settings;
+    this.#tellProblems(link.problems);
+    this.#react(before);
+    if (this.route === "explain") this.#explainSoon();
+    this.#changed();
+  }
+
+  #tellProblems(problems: readonly string[]): void {
+    if (problems.length === 0) return;
+    const remedy = "Everything else in the link is used as it stands.";
+    this.notice = { failure: { code: "Link", message: problems.join(" "), remedy, aborted: false } };
+  }
+
+  /** Starts what a change of settings asks for, and nothing else. */
+  #react(before: Settings): void {
+    if (!this.#opened) return;
+    const { settings } = this;
+    const same =
+      inputKey(before) === inputKey(settings) &&
+      selectionKey(before) === selectionKey(settings) &&
+      before.mode === settings.mode &&
+      before.backend === settings.backend;
+    if (!same) this.#explore();
+    else if (before.head !== settings.head || before.token !== settings.token) {
+      void this.#attempt({ kind: "row", settings });
+      if (this.route === "explain") this.#explainSoon();
+    }
+  }
+
+  /** Follows a moving slider: the newest settings start as soon as the running ones have shown something. */
+  #explore(): void {
+    for (const mode of ["none", "paper", "tail"] as const) this.stale.add(mode);
+    if (this.#explored && inputKey(this.#explored) !== inputKey(this.settings)) this.stale.add("dense");
+    const running = this.#exploring;
+    if (running && !running.first && performance.now() - running.since < PATIENCE) {
+      this.#again = true;
+      setTimeout(() => this.#again && this.#exploring === running && this.#startExplore(), PATIENCE);
+      return;
+    }
+    void this.#startExplore();
+  }
+
+  async #startExplore(): Promise<void> {
+    this.#again = false;
+    this.#client.cancel("curve");
+    const { settings } = this;
+    const mine = { since: performance.now(), first: false };
+    this.#exploring = mine;
+    this.#explored = settings;
+    const ok = await this.#attempt({ kind: "explore", settings });
+    if (this.#exploring !== mine) return;
+    this.#exploring = undefined;
+    if (!ok) return;
+    this.#curve();
+    if (this.route === "explain") this.#explainSoon();
+  }
+
+  #curve(): void {
+    const { settings } = this;
+    const key = [inputKey(settings), curveKey(settings), settings.backend, this.name].join(" ");
+    if (key === this.#curveFor) return;
+    this.points = [];
+    void this.#attempt({ kind: "curve", settings }).then((ok) => {
+      if (ok) this.#curveFor = key;
+    });
+  }
+
+  #explainSoon(): void {
+    if (this.#opened) void this.#attempt({ kind: "explain", settings: this.settings });
+  }
+
+  /** Runs a task, tells its failure; false when it failed or was cancelled. */
+  async #attempt(task: Task, actionFor?: (failure: Failure) => Notice["action"] | undefined): Promise<boolean> {
+    try {
+      await this.#client.run(task, (event) => this.#receive(task, event));
+      return true;
+    } catch (error) {
+      if (!(error instanceof TaskError)) throw error;
+      if (!error.failure.aborted) this.#fail(error.failure, actionFor?.(error.failure));
+      return false;
+    } finally {
+      this.#changed();
+    }
+  }
+
+  #fail(failure: Failure, action: Notice["action"] | undefined): void {
+    this.notice = { failure, ...(action ? { action } : {}) };
+    if (failure.code === "WorkerFailed") {
+      this.#opened = false;
+      this.notice = { failure, action: { label: "Start again", run: () => void this.open(this.#source) } };
+    }
+    if (failure.code === "DeviceLost" && this.settings.backend !== "cpu") {
+      this.settings = { ...this.settings, backend: "cpu" };
+      this.#explore();
+    }
+  }
+
+  #receive(task: Task, event: WorkerEvent): void {
+    switch (event.kind) {
+      case "backends":
+        this.backends = event.list;
+        break;
+      case "opened":
+        for (const frame of this.clip?.frames ?? []) frame.close();
+        this.clip = event.clip;
+        this.name = event.name;
+        if (event.clip) this.playback.seconds = event.clip.frames.length / event.clip.fps;
+        break;
+      case "inputs":
+        this.info = event.info;
+        break;
+      case "mode":
+        this.views.set(event.view.mode, event.view);
+        this.stale.delete(event.view.mode);
+        if (event.view.mode !== "dense" && this.#exploring) {
+          this.#exploring.first = true;
+          if (this.#again) void this.#startExplore();
+        }
+        break;
+      case "maps":
+        this.maps = event.maps;
+        break;
+      case "row":
+        this.row = event.row;
+        break;
+      case "point":
+        this.points = [...this.points, event.point];
+        break;
+      case "explain":
+        this.explain = event.view;
+        break;
+      case "check":
+        if (this.check) this.check = { ...this.check, lines: [...this.check.lines, event.line] };
+        break;
+      case "bench":
+        if (this.bench) this.bench = { ...this.bench, lines: [...this.bench.lines, event.line] };
+        break;
+      case "progress":
+        if (task.kind === "check" && this.check) this.check = { ...this.check, share: event.share };
+        if (task.kind === "bench" && this.bench) this.bench = { ...this.bench, share: event.share };
+        break;
+    }
+    this.#changed();
+  }
+}
+
+/** A clip that is too large can be opened at a smaller size. */
+function offerSmaller(failure: Failure, source: Source, open: (source: Source) => void): Notice["action"] | undefined {
+  if (failure.code !== "ClipTooLarge" || source.kind !== "file") return undefined;
+  return { label: "Open it smaller", run: () => open({ ...source, shrink: true }) };
+}
