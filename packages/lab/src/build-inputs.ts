@@ -80,7 +80,7 @@ export function buildInputs(clip: Clip, options: BuildOptions = {}): LabInputs {
       `${size.frames} of ${clip.frames} frames at ${size.width}x${size.height} pixels, cut into ${patch.join("x")} patches: ` +
         `${t}x${h}x${w} = ${t * h * w} tokens in ${curve === "hilbert" ? "Hilbert-curve" : "raster"} order, blocks of ${blockSize}.`,
       `${count} heads (local, spatial, temporal and global in turn) with fixed random projections of the patches (seed ${seed}), ` +
-        "normalised queries and keys, and a 3-axis rotary embedding. No model weights are involved.",
+        "normalised queries and keys, and a 3-axis rotary embedding. No model weights are involved, so no statement about generated video follows.",
       "Values are the patch pixels, so an output can be looked at as frames.",
     ],
     patches,
