@@ -32,16 +32,11 @@ const frameSet = (
     <figure>${film(set.films.dense!, "frames by dense attention")}<figcaption><b class="dense">dense</b></figcaption></figure>
     ${data.modes.map(
       (mode) => html`<figure>${film(set.films[mode]!, `frames by ${MODE_NAMES[mode]} attention`)}
+      ${film(set.errors[mode]!, `error of ${MODE_NAMES[mode]} by patch`, "error")}
       <figcaption><b class="${mode}">${MODE_NAMES[mode]}</b> <span class="soft">${decibels(set.psnr[mode] ?? null)} dB</span></figcaption></figure>`,
     )}
   </div>
-  <h3 style="margin-top:22px">Where the error sits</h3>
-  <div class="films">
-    ${data.modes.map(
-      (mode) =>
-        html`<figure>${film(set.errors[mode]!, `error of ${MODE_NAMES[mode]} by patch`, "error")}<figcaption><b class="${mode}">${MODE_NAMES[mode]}</b></figcaption></figure>`,
-    )}
-  </div>
+  <p class="small soft">Below each picture: where its error against dense sits, patch by patch.</p>
   <span class="scale">0 <i></i> ${set.top.toPrecision(2)} &nbsp;length of a patch's error, same scale for all</span>
 </div>`;
 

@@ -32,7 +32,8 @@ code { font: 0.875em ui-monospace, monospace; background: var(--map); padding: 1
 .card .soft { color: var(--soft); margin: 0; }
 .card dl { display: grid; grid-template-columns: 1fr auto; gap: 2px 10px; margin: 10px 0 0; font-size: 0.875rem; }
 .card dt { color: var(--soft); } .card dd { margin: 0; font-variant-numeric: tabular-nums; }
-.films { display: grid; grid-template-columns: repeat(auto-fit, minmax(175px, 1fr)); gap: 14px; }
+.films { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: 14px; align-items: start; }
+.film + .film { margin-top: 8px; }
 figure { margin: 0; }
 figcaption { font-size: 0.875rem; margin: 6px 0 0; }
 .film { width: 100%; background-size: 100% auto; background-repeat: no-repeat; border-radius: 6px; background-position: 0 calc(var(--at, 0) * 100%); }
@@ -52,7 +53,7 @@ th, td { text-align: right; padding: 6px 10px; border-bottom: 1px solid var(--li
 th { font-weight: 600; color: var(--soft); } th[scope=row] { color: inherit; font-weight: 500; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 16px; margin: 12px 0 4px; }
-.maps img, .thumbs img { width: 100%; aspect-ratio: 1; image-rendering: pixelated; background: var(--map); border-radius: 4px; display: block; }
+.maps img { width: 100%; height: auto; aspect-ratio: 1; image-rendering: pixelated; background: var(--map); border-radius: 4px; display: block; }
 details { border: 1px solid var(--line); border-radius: 10px; background: var(--card); margin: 10px 0; padding: 0 16px; }
 details[open] { padding-bottom: 14px; }
 summary { cursor: pointer; padding: 10px 0; font-weight: 550; }
@@ -67,6 +68,7 @@ svg .name { font-weight: 650; fill: currentColor; }
 svg .grid { stroke: var(--line); } svg .curve { fill: none; stroke: currentColor; stroke-width: 2.5; }
 svg circle { fill: currentColor; stroke: var(--page); stroke-width: 1.5; }
 footer { padding: 40px 20px 60px; color: var(--soft); font-size: 0.875rem; }
+@media (max-width: 800px) { .films { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
 @media (max-width: 520px) { .films, .maps { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 10px; } .cards { grid-template-columns: 1fr; } .chart { display: none; } }
 @media print { details { break-inside: avoid; } .player { display: none; } }
 `;
