@@ -1,5 +1,5 @@
 import { type HostTensor, sameShape, type TokenLayout } from "@spaattn/core";
-import { videoLayout } from "@spaattn/layout";
+import { type AxisOrder, videoLayout } from "@spaattn/layout";
 import type { LabInputs } from "./build-inputs.js";
 
 /** A capture of one attention call; the same shape as `Capture` of `@spaattn/io`. */
@@ -11,6 +11,7 @@ export interface CaptureLike {
   readonly textValid?: readonly number[];
   readonly grid?: readonly [number, number, number];
   readonly tokenOrder?: "raster" | "curve";
+  readonly axisOrder?: AxisOrder;
   readonly blockSize?: number;
   readonly scale?: number;
   readonly model?: string;
@@ -36,7 +37,8 @@ export function inputsFromCapture(capture: CaptureLike, name = "capture"): LabIn
   if (grid && grid[0] * grid[1] * grid[2] !== visualTokens)
     throw new RangeError(`grid ${grid.join("x")} does not hold the ${visualTokens} visual tokens of the capture`);
   const blockSize = capture.blockSize ?? 128;
-  const layout = grid && videoLayout({ grid, blockSize, textTokens });
+  const { axisOrder } = capture;
+  const layout = grid && videoLayout({ grid, blockSize, textTokens, ...(axisOrder ? { axisOrder } : {}) });
   const permute = layout !== undefined && tokenOrder === "raster";
   const place = (tensor: HostTensor) => (permute ? alongCurve(tensor, layout) : tensor.to("f32"));
   return {

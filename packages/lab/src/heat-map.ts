@@ -66,7 +66,7 @@ export function heatMap(
         ? divergingColour(high === 0 ? 0 : value / high)
         : colourOf(
             scale === "log"
-              ? 1 + Math.log10(Math.max(value / high, 1e-30)) / DECADES
+              ? 1 + Math.log10(Math.max(value / (high || 1), 1e-30)) / DECADES
               : (value - low) / (high - low || 1),
           );
       for (let dy = 0; dy < zoom; dy++)

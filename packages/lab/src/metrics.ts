@@ -12,6 +12,8 @@ export interface Quality {
 
 interface Sums {
   difference: number;
+  /** Squared difference in the units of `peak`. */
+  visible: number;
   dense: number;
   out: number;
   dot: number;
@@ -27,12 +29,22 @@ export function measureQuality(
   const { heads, headDim, visualTokens, batch = 1 } = inputs.spec;
   const tokens = output.shape[2];
   const [a, b] = [output.toFloat32(), dense.toFloat32()];
-  const peak = inputs.patches ? 255 / pixelScale(inputs) : range(b);
+  const peak = inputs.patches ? 255 : range(b);
+  const units = visibleUnits(inputs);
   const perHead = Array.from({ length: batch * heads }, (_, h) => {
-    const sums: Sums = { difference: 0, dense: 0, out: 0, dot: 0, count: visualTokens * valueChannels(inputs) };
+    const sums: Sums = {
+      difference: 0,
+      visible: 0,
+      dense: 0,
+      out: 0,
+      dot: 0,
+      count: visualTokens * valueChannels(inputs),
+    };
     const start = h * tokens * headDim;
     for (let i = start; i < start + visualTokens * headDim; i++) {
-      sums.difference += (a[i] - b[i]) ** 2;
+      const square = (a[i] - b[i]) ** 2;
+      sums.difference += square;
+      sums.visible += square * units[i % headDim];
       sums.dense += b[i] ** 2;
       sums.out += a[i] ** 2;
       sums.dot += a[i] * b[i];
@@ -41,6 +53,7 @@ export function measureQuality(
   });
   const total = perHead.reduce((x, y) => ({
     difference: x.difference + y.difference,
+    visible: x.visible + y.visible,
     dense: x.dense + y.dense,
     out: x.out + y.out,
     dot: x.dot + y.dot,
@@ -52,10 +65,12 @@ export function measureQuality(
 /** Channels of a value that carry pixels; the others are zero and would dilute a mean. */
 const valueChannels = (inputs: LabInputs): number => inputs.patches?.channels ?? inputs.spec.headDim;
 
-/** Pixel units per unit of value, over the three colours. */
-function pixelScale(inputs: LabInputs): number {
-  const deviation = inputs.patches!.deviation;
-  return Math.sqrt(deviation.reduce((sum, x) => sum + x * x, 0) / deviation.length);
+/** `[headDim]`: squared pixel units per squared unit of value; 1 where values are no pixels. */
+function visibleUnits({ patches, spec }: LabInputs): Float64Array {
+  if (!patches) return new Float64Array(spec.headDim).fill(1);
+  return Float64Array.from({ length: spec.headDim }, (_, i) =>
+    i < patches.channels ? patches.deviation[i % 3] ** 2 : 0,
+  );
 }
 
 function range(values: Float32Array): number {
@@ -68,11 +83,11 @@ function range(values: Float32Array): number {
 }
 
 function toQuality(sums: Sums, peak: number): Quality {
-  const { difference, dense, out, dot, count } = sums;
+  const { difference, visible, dense, out, dot, count } = sums;
   return {
     relL2: dense === 0 ? (difference === 0 ? 0 : Infinity) : Math.sqrt(difference / dense),
     cosine: dense === 0 || out === 0 ? (difference === 0 ? 1 : 0) : dot / Math.sqrt(dense * out),
-    psnr: 10 * Math.log10((peak * peak * count) / difference),
+    psnr: 10 * Math.log10((peak * peak * count) / visible),
   };
 }
 

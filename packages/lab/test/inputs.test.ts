@@ -87,6 +87,14 @@ describe("inputsFromCapture", () => {
     expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 18 }, (_, i) => i));
   });
 
+  it("follows the capture's own axis order", () => {
+    const query = tensor([1, 1, 16, 1]);
+    const build = (axisOrder: ["w", "h", "t"] | ["t", "h", "w"], tokenOrder: "raster" | "curve") =>
+      inputsFromCapture({ query, key: query, value: query, grid: [2, 2, 4], axisOrder, tokenOrder });
+    expect(build(["t", "h", "w"], "raster").query.data).not.toEqual(build(["w", "h", "t"], "raster").query.data);
+    expect(build(["t", "h", "w"], "curve").query.data).toEqual(query.data);
+  });
+
   it("refuses what does not fit together", () => {
     const query = tensor([1, 1, 18, 1]);
     const build = (changes: object) => () => inputsFromCapture({ query, key: query, value: query, ...changes });
@@ -104,6 +112,15 @@ describe("metrics", () => {
     const { all } = measureQuality(value, value, inputs);
     expect([all.relL2, all.psnr]).toEqual([0, Infinity]);
     expect(all.cosine).toBeCloseTo(1, 12);
+  });
+
+  it("measures decibels on the pixels of the frames", () => {
+    const { channels, deviation } = inputs.patches!;
+    const worse = value.to("f32");
+    const offsets = [0.1, 0.02, 0.3];
+    for (let i = 0; i < worse.length; i++) if (i % 64 < channels) worse.data[i] += offsets[(i % 64) % 3];
+    const square = offsets.reduce((sum, x, colour) => sum + (x * deviation[colour]) ** 2 / 3, 0);
+    expect(measureQuality(worse, value, inputs).all.psnr).toBeCloseTo(10 * Math.log10(255 ** 2 / square), 3);
   });
 
   it("measures a known error, per head and per token", () => {
