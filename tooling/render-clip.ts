@@ -153,4 +153,9 @@ for (let frame = 0, at = 0; frame < FRAMES; frame++)
       data.set(scale(sum, 1 / SAMPLES ** 2), at);
     }
 const output = process.argv[2] ?? new URL("../apps/cli/assets/clip.webp", import.meta.url).pathname;
-await writeClip(output, { width: WIDTH, height: HEIGHT, frames: FRAMES, fps: 16, data }, { force: true, quality: 94 });
+const bytes = new Uint8Array(data.buffer);
+await writeClip(
+  output,
+  { width: WIDTH, height: HEIGHT, frames: FRAMES, fps: 16, data: bytes },
+  { force: true, quality: 94 },
+);

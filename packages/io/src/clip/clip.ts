@@ -6,7 +6,7 @@ export interface Clip {
   /** Frames per second, where known. */
   readonly fps?: number;
   /** `[frames, height, width, 3]` RGB bytes. */
-  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly data: Uint8Array;
   readonly name?: string;
 }
 
@@ -23,7 +23,7 @@ export function checkClip({ width, height, frames, data }: Clip): void {
 }
 
 /** One frame, `[height, width, 3]` bytes that share the clip's memory. */
-export function clipFrame(clip: Clip, frame: number): Uint8Array | Uint8ClampedArray {
+export function clipFrame(clip: Clip, frame: number): Uint8Array {
   checkClip(clip);
   if (!Number.isInteger(frame) || frame < 0 || frame >= clip.frames)
     throw new RangeError(`frame must be between 0 and ${clip.frames - 1}, got ${frame}`);
