@@ -39,7 +39,7 @@ module.exports = {
     doNotFollow: { path: "node_modules" },
     exclude: { path: "(/dist/|/generated/|\\.d\\.ts$)" },
     tsPreCompilationDeps: true,
-    tsConfig: { fileName: "tooling/tsconfig.base.json" },
+    tsConfig: { fileName: "tsconfig.json" },
     enhancedResolveOptions: { conditionNames: ["@spaattn/source", "import", "default"], exportsFields: ["exports"] },
   },
 };

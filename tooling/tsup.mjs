@@ -12,6 +12,7 @@ export const library = (options = {}) =>
     sourcemap: true,
     treeshake: true,
     loader: { ".wgsl": "text" },
-    external: [/^node:/],
+    // Optional dependencies and peers too stay imports.
+    skipNodeModulesBundle: true,
     ...options,
   });
