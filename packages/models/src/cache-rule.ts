@@ -3,8 +3,8 @@ import type { CacheCard, Indicator } from "./card.js";
 import type { Forward } from "./schedule.js";
 
 export interface StepCacheOptions {
-  /** Accumulated change below which the layers are skipped; larger is faster. */
-  readonly threshold?: number;
+  /** Accumulated change below which the layers are skipped; larger is faster. A number, or a name of `card.thresholds`. */
+  readonly threshold?: number | string;
   /** False: the fit without the retention window, where one is published. */
   readonly retention?: boolean;
   readonly coefficients?: readonly number[];
@@ -25,8 +25,7 @@ export interface CacheSettings {
  * @throws RangeError for a negative threshold, or where no fit without retention is published.
  */
 export function cacheSettings(card: CacheCard, behaviour: Behaviour, options: StepCacheOptions = {}): CacheSettings {
-  const threshold = options.threshold ?? card.threshold;
-  if (!(threshold >= 0)) throw new RangeError(`stepCache.threshold must not be negative, got ${threshold}`);
+  const threshold = thresholdOf(card, options.threshold ?? card.threshold);
   const own = (behaviour === "reference" && card.referenceCoefficients) || card.coefficients;
   if (options.retention === false && !card.lastStep) {
     if (!card.withoutRetention && !options.coefficients)
@@ -42,6 +41,13 @@ export function cacheSettings(card: CacheCard, behaviour: Behaviour, options: St
   }
   const { indicator, firstSteps, lastStep } = card;
   return { indicator, threshold, coefficients: options.coefficients ?? own, firstSteps, lastStep };
+}
+
+function thresholdOf(card: CacheCard, value: number | string): number {
+  if (typeof value === "number" && value >= 0) return value;
+  if (typeof value === "string" && Object.hasOwn(card.thresholds, value)) return card.thresholds[value];
+  const names = Object.keys(card.thresholds).join(", ");
+  throw new RangeError(`stepCache.threshold must be a number that is not negative, or ${names}, got ${value}`);
 }
 
 /**

@@ -29,8 +29,8 @@ export interface CacheCard {
   readonly referenceCoefficients?: readonly number[];
   /** The original's script. */
   readonly threshold: number;
-  /** Thresholds the original documents, from the most careful to the fastest. */
-  readonly thresholds: readonly number[];
+  /** Published thresholds by name, from the most careful to the fastest; named after the speed-up where one is stated. */
+  readonly thresholds: Readonly<Record<string, number>>;
   /** Steps at the start of each expert that are always computed. */
   readonly firstSteps: readonly number[];
   /** The last step of the generation is always computed. */

@@ -97,7 +97,8 @@ export function namedPreset(name: PresetName, card: ModelCard): { dropRate: numb
   const { dropRate, stepCache } = card;
   const keep = (factor: number) => Number((1 - factor * (1 - dropRate)).toFixed(9));
   if (name === "balanced") return { dropRate, threshold: stepCache.threshold };
-  if (name === "quality") return { dropRate: Math.max(0, keep(1.5)), threshold: stepCache.thresholds[0] };
-  if (name === "fast") return { dropRate: keep(0.5), threshold: stepCache.thresholds[stepCache.thresholds.length - 1] };
+  const thresholds = Object.values(stepCache.thresholds);
+  if (name === "quality") return { dropRate: Math.max(0, keep(1.5)), threshold: Math.min(...thresholds) };
+  if (name === "fast") return { dropRate: keep(0.5), threshold: Math.max(...thresholds) };
   throw new RangeError(`preset must be "quality", "balanced", "fast" or a calibrated preset, got ${String(name)}`);
 }

@@ -32,7 +32,7 @@ export const WAN_FITS = {
 /** The step cache of a Wan model. The original uses the T2V-14B fit for its I2V models too (8.1 no. 14). */
 export function wanCache(
   fit: keyof typeof WAN_FITS,
-  thresholds: readonly number[],
+  thresholds: Readonly<Record<string, number>>,
   threshold: number,
   firstSteps: readonly number[],
 ): CacheCard {

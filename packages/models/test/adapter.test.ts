@@ -74,6 +74,7 @@ describe("adapters", () => {
     expect([of("quality"), of("balanced"), of("fast")].map(({ stepCache }) => stepCache.threshold)).toEqual([
       0.1, 0.15, 0.15,
     ]);
+    expect(flux1({ stepCache: { threshold: "1.8x" } }).stepCache.threshold).toBe(0.4);
     expect(hunyuanVideo({ preset: "fast", dropRate: 0.6 }).settings.dropRate).toBe(0.6);
     for (const name of modelNames) {
       const [quality, balanced, fast] = (["quality", "balanced", "fast"] as const).map(
@@ -127,7 +128,10 @@ describe("wrong input", () => {
       () => flux1().attention({ layer: 0, step: 0, branch: "unconditional" }),
       "branch must be conditional for Flux.1-dev",
     ],
-    [() => wan21({ stepCache: { threshold: -1 } }).stepCache, "stepCache.threshold must not be negative"],
+    [
+      () => wan21({ stepCache: { threshold: -1 } }).stepCache,
+      "stepCache.threshold must be a number that is not negative, or slow, fast, got -1",
+    ],
     [() => wan21().session({ size: { height: 7 } }), "size.height must be a multiple of 16"],
   ])("%#", (call, message) => {
     expect(call).toThrow(RangeError);

@@ -29,7 +29,7 @@ const card = (variant: "t2v" | "i2v", coefficients: readonly number[]): ModelCar
     indicator: "time embedding",
     coefficients,
     threshold: 0.2,
-    thresholds: [0.1, 0.2, 0.3],
+    thresholds: { slow: 0.1, medium: 0.2, fast: 0.3 },
     firstSteps: [1],
     lastStep: true,
     residuals: ["visual", "text"],

@@ -32,7 +32,7 @@ export const flux1Card: ModelCard = {
     indicator: "modulated input",
     coefficients: [498.651651, -283.781631, 55.8554382, -3.82021401, 0.264230861],
     threshold: 0.8,
-    thresholds: [0.25, 0.4, 0.6, 0.8],
+    thresholds: { "1.5x": 0.25, "1.8x": 0.4, "2x": 0.6, "2.25x": 0.8 },
     firstSteps: [1],
     lastStep: true,
     residuals: ["visual"],

@@ -33,7 +33,7 @@ export const hunyuanVideoCard: ModelCard = {
     indicator: "modulated input",
     coefficients: [733.226126, -401.131952, 67.5869174, -3.149878, 0.0961237896],
     threshold: 0.15,
-    thresholds: [0.1, 0.15],
+    thresholds: { "1.6x": 0.1, "2.1x": 0.15 },
     firstSteps: [1],
     lastStep: true,
     residuals: ["visual"],

@@ -11,7 +11,7 @@ const i2v = (variant: "i2v-14b-480p" | "i2v-14b-720p", title: string): ModelCard
   name: `wan2.1-${variant}`,
   title,
   denseSteps: [0],
-  stepCache: wanCache(variant, [0.2, 0.3], 0.3, [5]),
+  stepCache: wanCache(variant, { slow: 0.2, fast: 0.3 }, 0.3, [5]),
 });
 
 /** Wan2.1 by variant (algorithm.md sections 8.0, 8.0.4). */
@@ -24,14 +24,14 @@ export const wan21Cards = {
     layerGroups: [{ name: "block", layers: 30 }],
     heads: 12,
     denseSteps: [5],
-    stepCache: wanCache("t2v-1.3b", [0.05, 0.1], 0.1, [5]),
+    stepCache: wanCache("t2v-1.3b", { slow: 0.05, fast: 0.1 }, 0.1, [5]),
   },
   "t2v-14b": {
     ...base,
     name: "wan2.1-t2v-14b",
     title: "Wan2.1 T2V 14B",
     denseSteps: [5],
-    stepCache: wanCache("t2v-14b", [0.1, 0.2], 0.2, [5]),
+    stepCache: wanCache("t2v-14b", { slow: 0.1, fast: 0.2 }, 0.2, [5]),
   },
   "i2v-14b-480p": {
     ...i2v("i2v-14b-480p", "Wan2.1 I2V 14B 480P"),

@@ -23,7 +23,7 @@ export const wan22Cards = {
     heads: 24,
     guidance: { kind: "branches", scale: [5] },
     denseSteps: [5],
-    stepCache: wanCache("t2v-14b", [0.1], 0.1, [5]),
+    stepCache: wanCache("t2v-14b", { script: 0.1 }, 0.1, [5]),
   },
   "t2v-a14b": {
     ...a14b,
@@ -32,7 +32,7 @@ export const wan22Cards = {
     guidance: { kind: "branches", scale: [4, 3] },
     experts: { boundaryRatio: 0.875, flowShift: 3 },
     denseSteps: [3, 1],
-    stepCache: wanCache("t2v-14b", [0.2], 0.2, [3, 1]),
+    stepCache: wanCache("t2v-14b", { script: 0.2 }, 0.2, [3, 1]),
   },
   "i2v-a14b": {
     ...a14b,
@@ -41,7 +41,7 @@ export const wan22Cards = {
     guidance: { kind: "branches", scale: [3.5, 3.5] },
     experts: { boundaryRatio: 0.9, flowShift: 5 },
     denseSteps: [0, 0],
-    stepCache: wanCache("i2v-14b-720p", [0.3], 0.3, [3, 1]),
+    stepCache: wanCache("i2v-14b-720p", { script: 0.3 }, 0.3, [3, 1]),
   },
 } satisfies Record<string, ModelCard>;
 
