@@ -9,6 +9,7 @@ import { tailOptions } from "../options.js";
 import type { CommandContext } from "../run-cli.js";
 import { Progress } from "../terminal/progress.js";
 import { compareJson, printComparison } from "./print-comparison.js";
+import { warmUp } from "./warm-up.js";
 
 /** The command `compare`: reads, runs, prints, and writes the report where asked for. */
 export async function runCompare(input: string, flags: CompareFlags, context: CommandContext): Promise<void> {
@@ -24,7 +25,12 @@ export async function runCompare(input: string, flags: CompareFlags, context: Co
       // The report needs more runs than the table; both share the bar.
       const share = flags.report ? 0.4 : 1;
       const onProgress = (done: number, what: string) => progress.update(done * share, what);
+      progress.update(0, "warming up");
+      await warmUp(backend, inputs, context.signal);
       const comparison = await compare(backend, inputs, { ...options, onProgress });
+      progress.clear();
+      // People see the table while the report is being made; machines get one document at the end.
+      if (!terminal.json) printComparison(terminal, backend, inputs, comparison);
       if (flags.report) {
         const onReport = (done: number, what: string) => progress.update(share + (1 - share) * done, what);
         await writeReport(flags.report, {
@@ -34,11 +40,10 @@ export async function runCompare(input: string, flags: CompareFlags, context: Co
           comparison,
           options: { ...options, onProgress: onReport },
         });
+        progress.clear();
+        terminal.note(`Report: ${flags.report}`);
       }
-      progress.clear();
       if (terminal.json) terminal.printJson(compareJson(input, backend, inputs, comparison));
-      else printComparison(terminal, backend, inputs, comparison);
-      if (flags.report) terminal.note(`Report: ${flags.report}`);
     });
   } finally {
     progress.clear();

@@ -24,3 +24,7 @@ export const html = (strings: TemplateStringsArray, ...values: readonly Part[]):
 
 /** Markup from a trusted constant, such as a style sheet. */
 export const raw = (text: string): Html => new Html(text);
+
+/** Content wider than a phone, in a box that scrolls, also with the keyboard. */
+export const scrolling = (label: string, content: Html): Html =>
+  html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${content}</div>`;

@@ -1,7 +1,7 @@
 import { MODE_NAMES } from "../compare/print-comparison.js";
 import { decibels, percent } from "../terminal/format.js";
 import type { FilmStrip, FrameSet, HeadReport, InlinePicture, ReportData, SparseMode } from "./data.js";
-import { type Html, html } from "./html.js";
+import { type Html, html, scrolling } from "./html.js";
 
 /** A film as a box whose background moves; frames are stacked in one picture. */
 const film = (strip: FilmStrip, label: string, kind = ""): Html =>
@@ -36,12 +36,12 @@ const frameSet = (
       <figcaption><b class="${mode}">${MODE_NAMES[mode]}</b> <span class="soft">${decibels(set.psnr[mode] ?? null)} dB</span></figcaption></figure>`,
     )}
   </div>
-  <p class="small soft">Below each picture: where its error against dense sits, patch by patch.</p>
+  <p class="small soft">Below each picture: where its error against dense sits, patch by patch. Decibels are of the pictures shown, against dense.</p>
   <span class="scale">0 <i></i> ${set.top.toPrecision(2)} &nbsp;length of a patch's error, same scale for all</span>
 </div>`;
 
-const picture = (image: InlinePicture, label: string): Html =>
-  html`<img src="${image.url}" width="${image.width}" height="${image.height}" alt="${label}">`;
+const picture = (image: InlinePicture, label: string, kind = ""): Html =>
+  html`<img class="${kind}" src="${image.url}" width="${image.width}" height="${image.height}" alt="${label}">`;
 
 /** Masks of all heads at a glance, then everything about each head. */
 export function headsSection(data: ReportData): Html {
@@ -51,15 +51,35 @@ export function headsSection(data: ReportData): Html {
   <p>A row is a block of ${data.blockSize} query tokens, a column a block of key tokens, ${blocks} of each, in the order of the
   ${"space-filling curve"}. <b>Filled</b> cells are computed. Heads are sorted by the error of ${MODE_NAMES[modes[0]]} attention, worst first.
   ${left > 0 && html`Maps of the ${left} best heads are left out to keep the page small.`}</p>
-  ${modes.map(
-    (mode) => html`<h3 class="${mode}" style="margin-top:20px">${MODE_NAMES[mode]}</h3><div class="maps thumbs">
-    ${heads.map((head) => html`<figure>${picture(head.masks[mode]!, `blocks computed by head ${head.head}, ${MODE_NAMES[mode]}`)}<figcaption>head ${head.head} <span class="soft">${head.label}, error ${percent(head.relL2[mode] ?? 0)}</span></figcaption></figure>`)}</div>`,
-  )}
+  ${sameMasks(heads, modes).map((group) => maskGroup(heads, group))}
   <h2 id="maps">Guessed against true attention</h2>
   <p>To choose blocks without computing them, attention between blocks is guessed from a few numbers per block. Here is the guess beside the truth,
   averaged over the queries of each block: the <b>implicit full attention</b> of the paper from block means, and tail's from four summaries per block.</p>
   <span class="scale">1/10,000 <i></i> 1 &nbsp;of the head's largest block, logarithmic</span>
   ${heads.map((head, i) => headDetails(head, modes, i === 0))}`;
+}
+
+/** Modes that choose the same blocks are shown once: paper repairs what plain block-sparse attention selects. */
+function sameMasks(heads: readonly HeadReport[], modes: readonly SparseMode[]): SparseMode[][] {
+  const groups = new Map<string, SparseMode[]>();
+  for (const mode of modes) {
+    const masks = heads.map((head) => head.masks[mode]?.url).join();
+    groups.set(masks, [...(groups.get(masks) ?? []), mode]);
+  }
+  return [...groups.values()];
+}
+
+function maskGroup(heads: readonly HeadReport[], group: readonly SparseMode[]): Html {
+  const names = group.map((mode) => MODE_NAMES[mode]).join(" and ");
+  const errors = (head: HeadReport) =>
+    group.map((mode, i) => html`${i > 0 && ", "}<span class="${mode}">${percent(head.relL2[mode] ?? 0)}</span>`);
+  return html`<h3 style="margin-top:20px">${names}</h3><div class="maps thumbs">
+    ${heads.map(
+      (
+        head,
+      ) => html`<figure class="mask-of">${picture(head.masks[group[0]]!, `blocks computed by head ${head.head}, ${names}`, "mask")}
+      <figcaption>head ${head.head} <span class="soft">${head.label}, error ${errors(head)}</span></figcaption></figure>`,
+    )}</div>`;
 }
 
 const headDetails = (
@@ -72,13 +92,14 @@ const headDetails = (
     <figure>${picture(head.maps.truth, "true attention between blocks")}<figcaption>true attention</figcaption></figure>
     <figure>${picture(head.maps.implicit, "implicit full attention of the paper")}<figcaption><span class="paper">implicit attention</span> <span class="soft">(paper)</span></figcaption></figure>
     <figure>${picture(head.maps.tail, "attention between blocks as tail estimates it")}<figcaption><span class="tail">summaries</span> <span class="soft">(tail)</span></figcaption></figure>
-    <figure>${picture(head.gain, "gain map: blocks whose mean is a fair stand-in")}<figcaption>gain map <span class="soft">(filled: the paper trusts the block's mean)</span></figcaption></figure>
+    <figure>${picture(head.gain, "gain map: blocks whose mean is a fair stand-in", "mask")}<figcaption>gain map <span class="soft">(filled: the paper trusts the block's mean)</span></figcaption></figure>
   </div></details>`;
 
 /** Error of every head shown, in numbers. */
-export const headTable = ({
-  heads,
-  modes,
-}: ReportData): Html => html`<details><summary>Error of every head in numbers</summary><div class="scroll"><table>
+export const headTable = ({ heads, modes }: ReportData): Html =>
+  html`<details><summary>Error of every head in numbers</summary>${scrolling(
+    "error of every head",
+    html`<table>
   <thead><tr><th scope="col">head</th>${modes.map((mode) => html`<th scope="col">${MODE_NAMES[mode]}</th>`)}</tr></thead>
-  <tbody>${heads.map((head) => html`<tr><th scope="row">${head.head} <span class="soft">${head.label}</span></th>${modes.map((mode) => html`<td>${(head.relL2[mode] ?? 0).toFixed(4)}</td>`)}</tr>`)}</tbody></table></div></details>`;
+  <tbody>${heads.map((head) => html`<tr><th scope="row">${head.head} <span class="soft">${head.label}</span></th>${modes.map((mode) => html`<td>${(head.relL2[mode] ?? 0).toFixed(4)}</td>`)}</tr>`)}</tbody></table>`,
+  )}</details>`;

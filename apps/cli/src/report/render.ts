@@ -1,7 +1,7 @@
 import { percent } from "../terminal/format.js";
 import { errorChart } from "./chart.js";
 import type { ReportData } from "./data.js";
-import { html, raw } from "./html.js";
+import { html, raw, scrolling } from "./html.js";
 import { framesSection, headsSection, headTable } from "./picture-sections.js";
 import { allRows, cards, curveTable, finding, timeBars } from "./sections.js";
 import { SCRIPT, STYLE } from "./style.js";
@@ -30,7 +30,7 @@ export function renderReport(data: ReportData): string {
   ${framesSection(data)}
   <h2 id="curve">Error against density</h2>
   <p>Fewer computed blocks cost less and err more. Lower is better; a curve further down reaches the same quality with fewer blocks.</p>
-  ${errorChart(data.curve)}
+  ${scrolling("chart of error against density", errorChart(data.curve))}
   ${curveTable(data)}
   <h2 id="time">Where the time goes</h2>
   <p>Measured on ${data.backend}, one run each unless asked otherwise: ${data.machine}.</p>

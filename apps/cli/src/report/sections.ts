@@ -2,7 +2,7 @@ import type { CompareRow, Mode } from "@spaattn/lab";
 import { MODE_NAMES } from "../compare/print-comparison.js";
 import { decibels, milliseconds, percent, times } from "../terminal/format.js";
 import type { ReportData } from "./data.js";
-import { type Html, html } from "./html.js";
+import { type Html, html, scrolling } from "./html.js";
 
 const EXPLAINED: Readonly<Record<Mode, string>> = {
   dense: "Every token attends to every token.",
@@ -46,14 +46,18 @@ export const cards = (data: ReportData): Html => html`<div class="cards">
 </div>`;
 
 /** All rows, as printed on the terminal. */
-export const allRows = (data: ReportData): Html => html`<div class="scroll"><table>
+export const allRows = (data: ReportData): Html =>
+  html`${scrolling(
+    "all numbers",
+    html`<table>
   <thead><tr><th scope="col">mode</th><th scope="col">dropped</th><th scope="col">density</th><th scope="col">relative L2</th><th scope="col">cosine</th><th scope="col">PSNR dB</th><th scope="col">time</th><th scope="col">speedup</th><th scope="col">estimation</th></tr></thead>
   <tbody>${data.rows.map(
     (
       row,
     ) => html`<tr><th scope="row" class="${row.mode}">${MODE_NAMES[row.mode]}</th><td>${row.mode === "dense" ? "" : percent(row.dropRate, 0)}</td><td>${percent(row.density)}</td>
     <td>${row.relL2.toFixed(4)}</td><td>${row.cosine.toFixed(5)}</td><td>${decibels(row.psnr)}</td><td>${milliseconds(row.ms)}</td><td>${times(row.speedup)}</td><td>${percent(row.estimationShare)}</td></tr>`,
-  )}</tbody></table></div>`;
+  )}</tbody></table>`,
+  )}`;
 
 /** Where the time goes, as shares of dense attention's time. */
 export function timeBars(data: ReportData): Html {
@@ -72,13 +76,15 @@ export function timeBars(data: ReportData): Html {
   &emsp;<span class="key" style="background:var(--soft)"></span>attending</p>`;
 }
 
-export const curveTable = (
-  data: ReportData,
-): Html => html`<details><summary>The numbers of the chart</summary><div class="scroll"><table>
+export const curveTable = (data: ReportData): Html =>
+  html`<details><summary>The numbers of the chart</summary>${scrolling(
+    "numbers of the chart",
+    html`<table>
   <thead><tr><th scope="col">mode</th><th scope="col">dropped</th><th scope="col">density</th><th scope="col">relative L2</th></tr></thead>
   <tbody>${[...data.curve]
     .sort((a, b) => a.mode.localeCompare(b.mode) || a.density - b.density)
     .map(
       (point) =>
         html`<tr><th scope="row" class="${point.mode}">${MODE_NAMES[point.mode]}</th><td>${percent(point.dropRate, 0)}</td><td>${percent(point.density)}</td><td>${point.relL2.toFixed(4)}</td></tr>`,
-    )}</tbody></table></div></details>`;
+    )}</tbody></table>`,
+  )}</details>`;

@@ -53,6 +53,7 @@ th, td { text-align: right; padding: 6px 10px; border-bottom: 1px solid var(--li
 th { font-weight: 600; color: var(--soft); } th[scope=row] { color: inherit; font-weight: 500; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 16px; margin: 12px 0 4px; }
+.thumbs { grid-template-columns: repeat(auto-fill, minmax(116px, 1fr)); }
 .maps img { width: 100%; height: auto; aspect-ratio: 1; image-rendering: pixelated; background: var(--map); border-radius: 4px; display: block; }
 details { border: 1px solid var(--line); border-radius: 10px; background: var(--card); margin: 10px 0; padding: 0 16px; }
 details[open] { padding-bottom: 14px; }
@@ -62,14 +63,15 @@ summary { cursor: pointer; padding: 10px 0; font-weight: 550; }
 .bar i { display: block; height: 100%; }
 .bar .attend { background: var(--soft); } .bar .estimate { background: var(--paper); }
 .key { display: inline-block; width: 0.8em; height: 0.8em; border-radius: 2px; vertical-align: -0.05em; margin-right: 5px; }
-svg { width: 100%; height: auto; display: block; overflow: visible; }
+svg { width: 100%; min-width: 540px; height: auto; display: block; overflow: visible; }
 svg text { fill: var(--soft); font: 13px system-ui, sans-serif; }
 svg .name { font-weight: 650; fill: currentColor; }
 svg .grid { stroke: var(--line); } svg .curve { fill: none; stroke: currentColor; stroke-width: 2.5; }
 svg circle { fill: currentColor; stroke: var(--page); stroke-width: 1.5; }
 footer { padding: 40px 20px 60px; color: var(--soft); font-size: 0.875rem; }
 @media (max-width: 800px) { .films { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
-@media (max-width: 520px) { .films, .maps { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 10px; } .cards { grid-template-columns: 1fr; } .chart { display: none; } }
+@media (max-width: 520px) { .films, .maps { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 10px; } .cards { grid-template-columns: 1fr; } }
+@media (prefers-color-scheme: dark) { .mask { filter: brightness(1.5); } }
 @media print { details { break-inside: avoid; } .player { display: none; } }
 `;
 

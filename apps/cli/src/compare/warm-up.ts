@@ -1,0 +1,25 @@
+import { type Backend, HostTensor } from "@spaattn/core";
+import { compare, inputsFromCapture, type LabInputs } from "@spaattn/lab";
+
+const TOKENS = 1024;
+
+/**
+ * Runs every mode once on a few tokens of the same kind, so that what a backend does at its first run (compiling
+ * kernels, starting workers) is not counted against dense attention, which runs first.
+ */
+export async function warmUp(backend: Backend, inputs: LabInputs, signal: AbortSignal): Promise<void> {
+  const { headDim, blockSize } = inputs.spec;
+  const tensor = (phase: number) =>
+    new HostTensor(
+      "f32",
+      [1, 2, TOKENS, headDim],
+      Float32Array.from({ length: 2 * TOKENS * headDim }, (_, i) => Math.sin(i * phase)),
+    );
+  const few = inputsFromCapture({
+    query: tensor(0.37),
+    key: tensor(0.73),
+    value: tensor(0.11),
+    ...(blockSize ? { blockSize } : {}),
+  });
+  await compare(backend, few, { dropRates: [0.5], repeats: 2, signal });
+}
