@@ -20,8 +20,13 @@ async function probe(): Promise<ProbeResult> {
   }
 }
 
+/** A provider whose backends can also wrap buffers of yours. */
+export interface WebGpuProvider extends BackendProvider<WebGpuOptions> {
+  create(options?: WebGpuOptions): Promise<WebGpuBackend>;
+}
+
 /** Attention on WebGPU: in the browser, and in Node through npm `webgpu`. */
-export const webgpu: BackendProvider<WebGpuOptions> & { create(options?: WebGpuOptions): Promise<WebGpuBackend> } = {
+export const webgpu: WebGpuProvider = {
   name: "webgpu",
   probe,
   async create(options: WebGpuOptions = {}): Promise<WebGpuBackend> {

@@ -55,33 +55,32 @@ export const attendParams = (geometry: Geometry): Param[] => [
 /** Factor and compensation belong to visual rows; text rows are dense and stay as they are. */
 const PAPER_EPILOGUE = `
 fn row_factor(head: u32, b: u32) -> f32 {
-  if (b < N_BLOCKS) { return load_factor(head * N_BLOCKS + b); }
+  if (b < p.blocks) { return load_factor(head * p.blocks + b); }
   return 1.0;
 }
 fn row_compensation(head: u32, b: u32, lane: u32) -> vec4f {
-  if (b < N_BLOCKS) { return load_compensation((head * N_BLOCKS + b) * LANES + lane); }
+  if (b < p.blocks) { return load_compensation((head * p.blocks + b) * LANES + lane); }
   return vec4f(0);
 }`;
 
 /** Which rows a workgroup owns and which keys they see; text rows and dense plans see every valid key. */
 export function attendFunctions({ geometry, dense, rectify }: AttendShape): string {
   const tail = !dense && rectify === "tail";
-  return `${blockFunctions(geometry)}
+  return `${blockFunctions}
 const LANES = ${geometry.headDim / 4}u;
-const TEXT_BLOCKS = ${geometry.textBlocks}u;
 const LOG2E = 1.4426950408889634;
 const LN2 = 0.6931471805599453;
 /** Text blocks come first: their rows see every key and take the longest. */
 fn query_block(tile: u32) -> u32 {
-  let b = tile / (BLOCK / ${QUERY_TILE}u);
-  return select(b - TEXT_BLOCKS, N_BLOCKS + b, b < TEXT_BLOCKS);
+  let b = tile / (p.block_size / ${QUERY_TILE}u);
+  return select(b - p.text_blocks, p.blocks + b, b < p.text_blocks);
 }
 fn list_length(head: u32, b: u32, text: u32) -> u32 {
-  ${dense ? "" : "if (b < N_BLOCKS) { return load_lists((head * N_BLOCKS + b) * (p.stride + 1u)); }"}
-  return N_BLOCKS + (text + BLOCK - 1u) / BLOCK;
+  ${dense ? "" : "if (b < p.blocks) { return load_lists((head * p.blocks + b) * (p.stride + 1u)); }"}
+  return p.blocks + (text + p.block_size - 1u) / p.block_size;
 }
 fn list_entry(head: u32, b: u32, it: u32) -> u32 {
-  ${dense ? "" : "if (b < N_BLOCKS) { return load_lists((head * N_BLOCKS + b) * (p.stride + 1u) + 1u + it); }"}
+  ${dense ? "" : "if (b < p.blocks) { return load_lists((head * p.blocks + b) * (p.stride + 1u) + 1u + it); }"}
   return it;
 }
 ${
@@ -102,19 +101,19 @@ export const attendPrologue = ({ dense, rectify }: AttendShape, keysPerStep: num
   let text = valid_text((p.head0 + head) / p.heads);
   let tile = p.first_tile + wid.x;
   let block = query_block(tile);
-  let visual_rows = block < N_BLOCKS;
-  let row0 = block_start(block) + (tile % (BLOCK / ${QUERY_TILE}u)) * ${QUERY_TILE}u;
-  let row_end = min(block_start(block) + BLOCK, select(p.tokens, p.visual, visual_rows));
+  let visual_rows = block < p.blocks;
+  let row0 = block_start(block) + (tile % (p.block_size / ${QUERY_TILE}u)) * ${QUERY_TILE}u;
+  let row_end = min(block_start(block) + p.block_size, select(p.tokens, p.visual, visual_rows));
   let valid_end = select(p.visual + text, p.visual, visual_rows);
   let list = list_length(head, block, text);
   let head_rows = head * p.tokens;
-  const SUB = BLOCK / ${keysPerStep}u;
-  let exact_steps = list * SUB;
+  let sub = p.block_size / ${keysPerStep}u;
+  let exact_steps = list * sub;
   ${
     tail
       ? `let pseudo_steps = select(0u, (p.strata + ${keysPerStep - 1}u) / ${keysPerStep}u, visual_rows);
   let head_strata = (head * p.groups + block / p.group) * p.strata;
-  let bias_row = (head * N_BLOCKS + block) * p.strata;`
+  let bias_row = (head * p.blocks + block) * p.strata;`
       : "const pseudo_steps = 0u;"
   }`;
 };
@@ -123,8 +122,8 @@ export const attendPrologue = ({ dense, rectify }: AttendShape, keysPerStep: num
 export const attendStep = ({ dense, rectify }: AttendShape, keysPerStep: number): string => {
   const tail = !dense && rectify === "tail";
   const exact = `
-    let key_block = list_entry(head, block, step / SUB);
-    let k0 = block_start(key_block) + (step % SUB) * ${keysPerStep}u;
+    let key_block = list_entry(head, block, step / sub);
+    let k0 = block_start(key_block) + (step % sub) * ${keysPerStep}u;
     let end = block_end(key_block, text);`;
   if (!tail)
     return `${exact}

@@ -90,7 +90,7 @@ ${residentQuery ? `var<workgroup> queries: array<vec4f, ${d * QUADS}>;` : ""}`,
     }
     ${addBias(shape)}
     ${softmax(outputs)}
-    ${range(4, (j) => addValues(j, d, outputs)).join("\n    ")}
+    ${addValues(d, outputs)}
   }
   ${reduceSums()}
   let inverse0 = select(vec4f(0), 1.0 / sum0, sum0 > vec4f(0));

@@ -72,11 +72,11 @@ export function paperSelectKernel({ geometry, keys, forced, capacity }: PaperSel
       ...f32("scale"),
     ],
     workgroup: [T],
-    module: `${blockFunctions(geometry)}${reductions(T)}${selection(capacity)}${forcedFunction(forced)}
+    module: `${blockFunctions}${reductions(T)}${selection(capacity)}${forcedFunction(forced)}
 var<workgroup> query_row: array<vec4f, ${lanes}>;
 fn visual_logit(row: u32, j: u32) -> f32 {
-  let weight = select(block_count(j), BLOCK, p.uniform_weights != 0u);
-  return p.scale * load_scores(row * N_BLOCKS + j) + log(f32(weight));
+  let weight = select(block_count(j), p.block_size, p.uniform_weights != 0u);
+  return p.scale * load_scores(row * p.blocks + j) + log(f32(weight));
 }
 fn text_logit(head: u32, m: u32) -> f32 {
   let at = (head * p.tokens + p.visual + m) * ${lanes}u;
@@ -86,14 +86,14 @@ fn text_logit(head: u32, m: u32) -> f32 {
 }`,
     body: `
   let i = wid.x;
-  let row = wid.z * N_BLOCKS + i;
+  let row = wid.z * p.blocks + i;
   let head = (p.head0 + wid.z) % p.heads;
   let text = valid_text((p.head0 + wid.z) / p.heads);
   for (var c = lid; c < ${lanes}u; c += ${T}u) { query_row[c] = load_query_mean(row * ${lanes}u + c); }
   workgroupBarrier();
 
   var top = ${LOWEST};
-  for (var j = lid; j < N_BLOCKS; j += ${T}u) { top = max(top, visual_logit(row, j)); }
+  for (var j = lid; j < p.blocks; j += ${T}u) { top = max(top, visual_logit(row, j)); }
   var text_top = ${LOWEST};
   var text_sum = 0.0;
   for (var m = lid; m < text; m += ${T}u) {
@@ -105,21 +105,21 @@ fn text_logit(head: u32, m: u32) -> f32 {
   top = reduce_max(lid, max(top, text_top));
   text_sum = reduce_sum(lid, text_sum * exp(text_top - top));
   var sum = 0.0;
-  for (var j = lid; j < N_BLOCKS; j += ${T}u) { sum += exp(visual_logit(row, j) - top); }
+  for (var j = lid; j < p.blocks; j += ${T}u) { sum += exp(visual_logit(row, j) - top); }
   let total = reduce_sum(lid, sum) + text_sum;
   let text_mass = text_sum / total;
-  for (var j = lid; j < N_BLOCKS; j += ${T}u) {
+  for (var j = lid; j < p.blocks; j += ${T}u) {
     let probability = exp(visual_logit(row, j) - top) / total;
     store_probabilities(row * p.columns + j, probability);
     rank_key[j] = probability;
   }
   if (lid == 0u) {
-    rank_key[N_BLOCKS] = text_mass;
-    if (p.columns > N_BLOCKS) { store_probabilities(row * p.columns + N_BLOCKS, text_mass); }
+    rank_key[p.blocks] = text_mass;
+    if (p.columns > p.blocks) { store_probabilities(row * p.columns + p.blocks, text_mass); }
   }
 
   let competes = p.text_competes != 0u && text > 0u;
-  let candidates = select(N_BLOCKS, N_BLOCKS + 1u, competes);
+  let candidates = select(p.blocks, p.blocks + 1u, competes);
   var need = 0u;
   if (p.ranked != 0u) {
     rank_blocks(lid, candidates);
@@ -128,14 +128,14 @@ fn text_logit(head: u32, m: u32) -> f32 {
     if (mass > 0.0) {
       for (var j = lid; j < candidates; j += ${T}u) {
         var probability = text_mass;
-        if (j < N_BLOCKS) { probability = load_probabilities(row * p.columns + j); }
+        if (j < p.blocks) { probability = load_probabilities(row * p.columns + j); }
         rank_key[rank_of[j]] = probability;
       }
       need = max(need, needed_for_mass(lid, candidates, select(text_mass, 0.0, competes), mass));
       if (mass >= 1.0) { need = candidates; }
     }
   }
-  for (var j = lid; j < N_BLOCKS; j += ${T}u) {
+  for (var j = lid; j < p.blocks; j += ${T}u) {
     let chosen = (p.ranked != 0u && rank_of[j] < need) || is_forced(wid.z, i, j);
     rank_of[j] = select(0u, 1u, chosen);
   }
@@ -162,24 +162,24 @@ export function paperRectifyKernel(geometry: Geometry, capacity: number): Kernel
     ],
     params: [...blockParams(geometry), ...u32("columns", "stride")],
     workgroup: [T],
-    module: `${blockFunctions(geometry)}${reductions(T)}
+    module: `${blockFunctions}${reductions(T)}
 var<workgroup> weight: array<f32, ${capacity}>;
 var<workgroup> part: array<vec4f, ${T}>;`,
     body: `
-  let row = wid.z * N_BLOCKS + wid.x;
-  for (var j = lid; j < N_BLOCKS; j += ${T}u) { weight[j] = 1.0; }
+  let row = wid.z * p.blocks + wid.x;
+  for (var j = lid; j < p.blocks; j += ${T}u) { weight[j] = 1.0; }
   workgroupBarrier();
   let count = u32(load_counts(row));
   for (var s = lid; s < count; s += ${T}u) {
     let block = u32(load_indices(row * p.stride + s));
-    if (block < N_BLOCKS) { weight[block] = 0.0; }
+    if (block < p.blocks) { weight[block] = 0.0; }
   }
   workgroupBarrier();
   var kept = 0.0;
   for (var j = lid; j < p.columns; j += ${T}u) {
     let probability = load_probabilities(row * p.columns + j);
-    if (j < N_BLOCKS) {
-      let at = row * N_BLOCKS + j;
+    if (j < p.blocks) {
+      let at = row * p.blocks + j;
       // Only blocks that pass the gain test are worth their mean value.
       if (weight[j] > 0.0 && abs(load_scores(at)) > load_doubt(at)) {
         weight[j] = probability;
@@ -195,8 +195,8 @@ var<workgroup> part: array<vec4f, ${T}>;`,
   let group = lid / ${lanes}u;
   var sum = vec4f(0);
   if (group < ${groups}u) {
-    for (var j = group; j < N_BLOCKS; j += ${groups}u) {
-      sum += weight[j] * load_value_mean((wid.z * N_BLOCKS + j) * ${lanes}u + lane);
+    for (var j = group; j < p.blocks; j += ${groups}u) {
+      sum += weight[j] * load_value_mean((wid.z * p.blocks + j) * ${lanes}u + lane);
     }
   }
   part[lid] = sum;

@@ -31,12 +31,12 @@ export function tailLogitsKernel(geometry: Geometry, keys: Storage): Kernel {
     ],
     params: [...blockParams(geometry), ...u32("strata", "columns", "group", "groups"), ...f32("scale", "m_min")],
     workgroup: [TILE, TILE],
-    module: `${blockFunctions(geometry)}${shiftFunction}`,
+    module: `${blockFunctions}${shiftFunction}`,
     body: `
   let i = wid.y * ${TILE}u + lid / ${TILE}u;
   let u = wid.x * ${TILE}u + lid % ${TILE}u;
-  if (i >= N_BLOCKS || u >= p.columns) { return; }
-  let row = wid.z * N_BLOCKS + i;
+  if (i >= p.blocks || u >= p.columns) { return; }
+  let row = wid.z * p.blocks + i;
   let qi = row * ${lanes}u;
   let one = vec4f(1);
   var score = vec4f(0);
@@ -90,13 +90,13 @@ export function tailErrorsKernel({ geometry, values, strataPerBlock }: TailError
     ],
     params: [...blockParams(geometry), ...u32("strata", "columns", "group", "groups"), ...f32("tau_max")],
     workgroup: [T],
-    module: `${blockFunctions(geometry)}${reductions(T)}
+    module: `${blockFunctions}${reductions(T)}
 var<workgroup> weight: array<f32, ${T}>;
 var<workgroup> part: array<vec4f, ${T}>;
 var<workgroup> center: array<vec4f, ${lanes}>;`,
     body: `
   let i = wid.x;
-  let row = wid.z * N_BLOCKS + i;
+  let row = wid.z * p.blocks + i;
   let used = p.strata + valid_text((p.head0 + wid.z) / p.heads);
   let x = row * p.columns;
   let first = (wid.z * p.groups + i / p.group) * p.strata;
@@ -138,7 +138,7 @@ var<workgroup> center: array<vec4f, ${lanes}>;`,
   }
   workgroupBarrier();
 
-  for (var j = lid; j < N_BLOCKS; j += ${T}u) {
+  for (var j = lid; j < p.blocks; j += ${T}u) {
     var error = 0.0;
     var mass = 0.0;
     for (var s = 0u; s < trips(${strataPerBlock}u); s++) {
@@ -153,8 +153,8 @@ var<workgroup> center: array<vec4f, ${lanes}>;`,
       mass += w;
       error += w * w * (tau * load_strata_noise(first + u) + 0.25 * tau * tau * dot(distance, vec4f(1)));
     }
-    store_error(row * N_BLOCKS + j, error);
-    store_mass(row * N_BLOCKS + j, mass);
+    store_error(row * p.blocks + j, error);
+    store_mass(row * p.blocks + j, mass);
   }`,
   });
 }

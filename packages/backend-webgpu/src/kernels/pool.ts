@@ -26,27 +26,27 @@ export function poolKernel({ geometry, storage, spread, padding }: PoolShape): K
   const distance = spread === "deviation" ? "sum += abs(x);" : "sum += x * x;";
   const padded =
     padding === "zero"
-      ? `if (group == 0u) { let x = mean; sum += f32(BLOCK - count) * ${spread === "deviation" ? "abs(x)" : "x * x"}; }`
+      ? `if (group == 0u) { let x = mean; sum += f32(p.block_size - count) * ${spread === "deviation" ? "abs(x)" : "x * x"}; }`
       : "";
   return assemble({
     name: `pool.${spread}`,
     slots: [read("rows", storage), write("mean", "f32x4"), ...(spread === "none" ? [] : [write("spread", "f32x4")])],
     params: blockParams(geometry),
     workgroup: [lanes * GROUPS],
-    module: `${blockFunctions(geometry)}
+    module: `${blockFunctions}
 const LANES = ${lanes}u;
 var<workgroup> part: array<vec4f, ${lanes * GROUPS}>;`,
     body: `
   let lane = lid % LANES;
   let group = lid / LANES;
   let count = block_count(wid.x);
-  let first = (wid.z * p.tokens + wid.x * BLOCK) * LANES + lane;
-  let divisor = f32(${padding === "zero" ? "BLOCK" : "count"});
+  let first = (wid.z * p.tokens + wid.x * p.block_size) * LANES + lane;
+  let divisor = f32(${padding === "zero" ? "p.block_size" : "count"});
   var sum = vec4f(0);
   for (var r = group; r < count; r += ${GROUPS}u) { sum += load_rows(first + r * LANES); }
   ${gather}
   let mean = sum / divisor;
-  let out = (wid.z * N_BLOCKS + wid.x) * LANES + lane;
+  let out = (wid.z * p.blocks + wid.x) * LANES + lane;
   if (group == 0u) { store_mean(out, mean); }
   ${
     spread === "none"
@@ -69,23 +69,23 @@ export function anchorKernel(geometry: Geometry): Kernel {
     slots: [read("mean", "f32x4"), write("anchor", "f32x4")],
     params: [...blockParams(geometry), ...u32("group", "groups")],
     workgroup: [lanes * GROUPS],
-    module: `${blockFunctions(geometry)}
+    module: `${blockFunctions}
 const LANES = ${lanes}u;
 var<workgroup> part: array<vec4f, ${lanes * GROUPS}>;`,
     body: `
   let lane = lid % LANES;
   let slice = lid / LANES;
   let first = wid.x * p.group;
-  let end = min(N_BLOCKS, first + p.group);
+  let end = min(p.blocks, first + p.group);
   var sum = vec4f(0);
   for (var b = first + slice; b < end; b += ${GROUPS}u) {
-    sum += f32(block_count(b)) * load_mean((wid.z * N_BLOCKS + b) * LANES + lane);
+    sum += f32(block_count(b)) * load_mean((wid.z * p.blocks + b) * LANES + lane);
   }
   part[lid] = sum;
   workgroupBarrier();
   if (slice > 0u) { return; }
   for (var g = 1u; g < ${GROUPS}u; g++) { sum += part[g * LANES + lane]; }
-  let valid = min(p.visual, end * BLOCK) - first * BLOCK;
+  let valid = min(p.visual, end * p.block_size) - first * p.block_size;
   store_anchor((wid.z * p.groups + wid.x) * LANES + lane, sum / f32(valid));`,
   });
 }

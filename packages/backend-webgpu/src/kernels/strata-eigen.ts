@@ -18,7 +18,7 @@ export function momentsKernel(geometry: Geometry, storage: Storage): Kernel {
     slots: [read("query", storage), read("key", storage), read("key_mean", "f32x4"), write("moments", "f32")],
     params: [...blockParams(geometry), ...u32("token_step", "samples")],
     workgroup: [TILE, TILE],
-    module: `${blockFunctions(geometry)}
+    module: `${blockFunctions}
 const LANES = ${lanes}u;
 var<workgroup> left: array<vec4f, ${(TILE * TILE) / 4}>;
 var<workgroup> right: array<vec4f, ${(TILE * TILE) / 4}>;
@@ -27,7 +27,7 @@ fn sample(head: u32, index: u32, lane: u32, of_query: bool) -> vec4f {
   let token = index * p.token_step;
   let at = (head * p.tokens + token) * LANES + lane;
   if (of_query) { return load_query(at); }
-  return load_key(at) - load_key_mean((head * N_BLOCKS + token / BLOCK) * LANES + lane);
+  return load_key(at) - load_key_mean((head * p.blocks + token / p.block_size) * LANES + lane);
 }`,
     body: `
   let of_query = wid.y == 1u;

@@ -27,7 +27,7 @@ export function splitKernel({ geometry, keys, strataPerBlock, steps }: SplitShap
     slots: [read("key", keys), ...(local ? [] : [read("direction", "f32x4")]), write("order", "i32")],
     params: blockParams(geometry),
     workgroup: [B],
-    module: `${blockFunctions(geometry)}
+    module: `${blockFunctions}
 const LANES = ${lanes}u;
 var<workgroup> token: array<u32, ${B}>;
 var<workgroup> place: array<u32, ${B}>;
@@ -37,12 +37,12 @@ ${local ? `var<workgroup> mean_of: array<vec4f, ${parts * lanes}>;` : ""}
 fn row_of(head: u32, slot: u32) -> u32 { return (head * p.tokens + token[slot]) * LANES; }
 ${local ? localDirection(parts, B) : ""}`,
     body: `
-  let first = wid.x * BLOCK;
+  let first = wid.x * p.block_size;
   let count = block_count(wid.x);
   token[lid] = first + lid;
   ${Array.from({ length: levels }, (_, level) => levelBody(level, B, lanes, steps)).join("\n")}
   workgroupBarrier();
-  store_order((wid.z * N_BLOCKS + wid.x) * BLOCK + lid, i32(token[lid]));`,
+  store_order((wid.z * p.blocks + wid.x) * p.block_size + lid, i32(token[lid]));`,
   });
 }
 

@@ -19,7 +19,7 @@ function common({ geometry, keys, strataPerBlock: c }: SummaryShape) {
     slots: [read("key", keys), read("anchor", "f32x4"), read("order", "i32")],
     params: [...blockParams(geometry), ...u32("groups"), ...f32("scale", "minus_infinity")],
     workgroup: [B],
-    module: `${blockFunctions(geometry)}
+    module: `${blockFunctions}
 const LANES = ${headDim / 4}u;
 var<workgroup> token: array<u32, ${B}>;
 var<workgroup> logit: array<f32, ${B}>;
@@ -27,9 +27,9 @@ var<workgroup> weight: array<f32, ${B}>;
 var<workgroup> channel_sum: array<f32, ${(c * headDim) / 4}>;
 var<workgroup> normaliser: array<f32, ${c}>;`,
     body: `
-  let end = wid.x * BLOCK + block_count(wid.x);
+  let end = wid.x * p.block_size + block_count(wid.x);
   let group = wid.z * p.groups + wid.y;
-  let slot = u32(load_order((wid.z * N_BLOCKS + wid.x) * BLOCK + lid));
+  let slot = u32(load_order((wid.z * p.blocks + wid.x) * p.block_size + lid));
   token[lid] = slot;
   var z = ${LOWEST};
   if (slot < end) {
@@ -51,7 +51,7 @@ var<workgroup> normaliser: array<f32, ${c}>;`,
   weight[lid] = select(0.0, exp(z - top) / max(sum, 1.0e-37), slot < end);
   if (lid % ${size}u == 0u) { normaliser[lid / ${size}u] = select(${LOWEST}, top + log(sum), sum > 0.0); }
   workgroupBarrier();
-  let strata = (group * N_BLOCKS + wid.x) * ${c}u;`,
+  let strata = (group * p.blocks + wid.x) * ${c}u;`,
   } satisfies Partial<KernelSource>;
 }
 
@@ -65,7 +65,7 @@ export function strataKeysKernel(shape: SummaryShape): Kernel {
     name: "summarize.keys",
     slots: [...start.slots, write("strata_key", "f32x4"), write("strata_mass", "f32"), write("strata_spread", "f32x4")],
     body: `${start.body}
-  for (var i = lid; i < ${c}u * LANES; i += BLOCK) {
+  for (var i = lid; i < ${c}u * LANES; i += p.block_size) {
     let first = (i / LANES) * ${size}u;
     let lane = i % LANES;
     var mean = vec4f(0);
@@ -104,7 +104,7 @@ export function strataValuesKernel(shape: SummaryShape): Kernel {
     name: "summarize.values",
     slots: [...start.slots, read("value", values), write("strata_value", "f32x4"), write("strata_noise", "f32")],
     body: `${start.body}
-  for (var i = lid; i < ${c}u * LANES; i += BLOCK) {
+  for (var i = lid; i < ${c}u * LANES; i += p.block_size) {
     let first = (i / LANES) * ${size}u;
     let lane = i % LANES;
     var mean = vec4f(0);

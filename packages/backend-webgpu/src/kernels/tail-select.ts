@@ -37,29 +37,29 @@ export function tailSelectKernel({ geometry, strataPerBlock, forced, capacity }:
       ...f32("h_max", "m_min", "minus_infinity"),
     ],
     workgroup: [T],
-    module: `${blockFunctions(geometry)}${reductions(T)}${selection(capacity)}${forcedFunction(forced)}${shiftFunction}`,
+    module: `${blockFunctions}${reductions(T)}${selection(capacity)}${forcedFunction(forced)}${shiftFunction}`,
     body: `
   let i = wid.x;
-  let row = wid.z * N_BLOCKS + i;
+  let row = wid.z * p.blocks + i;
   let head = (p.head0 + wid.z) % p.heads;
   let text = valid_text((p.head0 + wid.z) / p.heads);
   // The own block comes before all others.
-  for (var j = lid; j < N_BLOCKS; j += ${T}u) {
-    rank_key[j] = select(load_error(row * N_BLOCKS + j), 3.0e38, j == i);
+  for (var j = lid; j < p.blocks; j += ${T}u) {
+    rank_key[j] = select(load_error(row * p.blocks + j), 3.0e38, j == i);
   }
-  rank_blocks(lid, N_BLOCKS);
+  rank_blocks(lid, p.blocks);
   var need = 1u;
   if (p.ranked != 0u) {
     need = max(1u, top_blocks(head));
     let mass = cover_mass(head);
     if (mass > 0.0) {
-      for (var j = lid; j < N_BLOCKS; j += ${T}u) { rank_key[rank_of[j]] = load_mass(row * N_BLOCKS + j); }
-      need = max(need, needed_for_mass(lid, N_BLOCKS, load_text_mass(row), mass));
-      if (mass >= 1.0) { need = N_BLOCKS; }
+      for (var j = lid; j < p.blocks; j += ${T}u) { rank_key[rank_of[j]] = load_mass(row * p.blocks + j); }
+      need = max(need, needed_for_mass(lid, p.blocks, load_text_mass(row), mass));
+      if (mass >= 1.0) { need = p.blocks; }
     }
   }
   let first = (wid.z * p.groups + i / p.group) * p.strata;
-  for (var j = lid; j < N_BLOCKS; j += ${T}u) {
+  for (var j = lid; j < p.blocks; j += ${T}u) {
     let chosen = rank_of[j] < need || is_forced(wid.z, i, j);
     rank_of[j] = select(0u, 1u, chosen);
     for (var s = 0u; s < trips(${strataPerBlock}u); s++) {

@@ -66,21 +66,26 @@ export const softmax = (outputs: number): string => `
     ${range(8, (r) => range(outputs, (v) => `o${r}_${v} *= shrink${r >> 2}[${r & 3}];`).join(" ")).join(" ")}
     ${range(2, (a) => `${range(4, (j) => `s${a}_${j} = exp2(s${a}_${j} - top${a});`).join(" ")} sum${a} = sum${a} * shrink${a} + s${a}_0 + s${a}_1 + s${a}_2 + s${a}_3;`).join("\n    ")}`;
 
-/** Adds the values of keys `16 j .. 16 j + 15`, weighted. */
-export const addValues = (j: number, headDim: number, outputs: number): string => `
-    workgroupBarrier();
-    part[tx * ${PART_STRIDE}u + at] = s0_${j};
-    part[tx * ${PART_STRIDE}u + at + 1u] = s1_${j};
-    for (var i = lid; i < ${(VALUE_ROWS * headDim) / 4}u; i += ${THREADS}u) {
-      let r = min(i / LANES + ${VALUE_ROWS * j}u, live - 1u);
-      stage[i] = value_row(pseudo, (base + r) * LANES + i % LANES);
-    }
-    workgroupBarrier();
-    for (var k = 0u; k < trips(${VALUE_ROWS}u); k++) {
-      let w0 = part[k * ${PART_STRIDE}u + at];
-      let w1 = part[k * ${PART_STRIDE}u + at + 1u];
-      ${range(outputs, (v) => `let v${v} = stage[k * LANES + tx + ${16 * v}u];`).join(" ")}
-      ${range(8, (r) => range(outputs, (v) => `o${r}_${v} = fma(vec4f(w${r >> 2}[${r & 3}]), v${v}, o${r}_${v});`).join(" ")).join("\n      ")}
+/** Which of four named vectors: registers cannot be indexed, and compilers unroll this away where it pays. */
+const pick = (a: number) => `select(select(s${a}_0, s${a}_1, j == 1u), select(s${a}_2, s${a}_3, j == 3u), j > 1u)`;
+
+/** Adds the weighted values, sixteen keys at a time. */
+export const addValues = (headDim: number, outputs: number): string => `
+    for (var j = 0u; j < trips(4u); j++) {
+      workgroupBarrier();
+      part[tx * ${PART_STRIDE}u + at] = ${pick(0)};
+      part[tx * ${PART_STRIDE}u + at + 1u] = ${pick(1)};
+      for (var i = lid; i < ${(VALUE_ROWS * headDim) / 4}u; i += ${THREADS}u) {
+        let r = min(i / LANES + ${VALUE_ROWS}u * j, live - 1u);
+        stage[i] = value_row(pseudo, (base + r) * LANES + i % LANES);
+      }
+      workgroupBarrier();
+      for (var k = 0u; k < trips(${VALUE_ROWS}u); k++) {
+        let w0 = part[k * ${PART_STRIDE}u + at];
+        let w1 = part[k * ${PART_STRIDE}u + at + 1u];
+        ${range(outputs, (v) => `let v${v} = stage[k * LANES + tx + ${16 * v}u];`).join(" ")}
+        ${range(8, (r) => range(outputs, (v) => `o${r}_${v} = fma(vec4f(w${r >> 2}[${r & 3}]), v${v}, o${r}_${v});`).join(" ")).join("\n        ")}
+      }
     }`;
 
 /** Row sums over the sixteen invocations that share a row. */

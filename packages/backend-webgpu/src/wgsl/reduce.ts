@@ -7,7 +7,7 @@ var<workgroup> red: array<f32, ${threads}>;
 fn reduce_sum(lid: u32, v: f32) -> f32 {
   red[lid] = v;
   workgroupBarrier();
-  for (var s = ${threads / 2}u; s > 0u; s = s >> 1u) {
+  for (var s = trips(${threads / 2}u); s > 0u; s = s >> 1u) {
     if (lid < s) { red[lid] = red[lid] + red[lid + s]; }
     workgroupBarrier();
   }
@@ -18,7 +18,7 @@ fn reduce_sum(lid: u32, v: f32) -> f32 {
 fn reduce_max(lid: u32, v: f32) -> f32 {
   red[lid] = v;
   workgroupBarrier();
-  for (var s = ${threads / 2}u; s > 0u; s = s >> 1u) {
+  for (var s = trips(${threads / 2}u); s > 0u; s = s >> 1u) {
     if (lid < s) { red[lid] = max(red[lid], red[lid + s]); }
     workgroupBarrier();
   }
@@ -30,7 +30,7 @@ fn reduce_max(lid: u32, v: f32) -> f32 {
 fn scan_before(lid: u32, v: f32) -> f32 {
   red[lid] = v;
   workgroupBarrier();
-  for (var s = 1u; s < ${threads}u; s = s << 1u) {
+  for (var s = 1u; s < trips(${threads}u); s = s << 1u) {
     var add = 0.0;
     if (lid >= s) { add = red[lid - s]; }
     workgroupBarrier();

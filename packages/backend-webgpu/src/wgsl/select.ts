@@ -70,9 +70,9 @@ fn needed_for_mass(lid: u32, candidates: u32, before: f32, mass: f32) -> u32 {
 /** Writes the ascending list of blocks with a set flag in \`rank_of\`, then the text blocks with a valid key. */
 fn write_list(lid: u32, row: u32, text: u32) {
   workgroupBarrier();
-  let chunk = (N_BLOCKS + ${ROW_THREADS - 1}u) / ${ROW_THREADS}u;
-  let begin = min(N_BLOCKS, lid * chunk);
-  let end = min(N_BLOCKS, begin + chunk);
+  let chunk = (p.blocks + ${ROW_THREADS - 1}u) / ${ROW_THREADS}u;
+  let begin = min(p.blocks, lid * chunk);
+  let end = min(p.blocks, begin + chunk);
   var mine = 0.0;
   for (var j = begin; j < end; j++) { mine += f32(rank_of[j]); }
   var slot = u32(scan_before(lid, mine));
@@ -83,9 +83,9 @@ fn write_list(lid: u32, row: u32, text: u32) {
       slot++;
     }
   }
-  let text_blocks = (text + BLOCK - 1u) / BLOCK;
+  let text_blocks = (text + p.block_size - 1u) / p.block_size;
   for (var t = lid; t < text_blocks; t += ${ROW_THREADS}u) {
-    store_indices(row * p.stride + total + t, i32(N_BLOCKS + t));
+    store_indices(row * p.stride + total + t, i32(p.blocks + t));
   }
   if (lid == 0u) { store_counts(row, i32(total + text_blocks)); }
 }
@@ -94,5 +94,5 @@ fn write_list(lid: u32, row: u32, text: u32) {
 /** A read of the optional table of blocks that are selected whatever their rank. */
 export const forcedFunction = (present: boolean): string =>
   present
-    ? "fn is_forced(head: u32, i: u32, j: u32) -> bool { return load_forced(head * p.forced_stride + i * N_BLOCKS + j) != 0u; }"
+    ? "fn is_forced(head: u32, i: u32, j: u32) -> bool { return load_forced(head * p.forced_stride + i * p.blocks + j) != 0u; }"
     : "fn is_forced(head: u32, i: u32, j: u32) -> bool { return false; }";
