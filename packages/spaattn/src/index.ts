@@ -30,7 +30,9 @@ export {
   union,
 } from "@spaattn/core";
 export { type Grid, type VideoLayout, videoLayout } from "@spaattn/layout";
+export type { AttentionInput, Float16ArrayLike, HostArray } from "./inputs.js";
 export * from "./known-backends.js";
 export * from "./options.js";
 export * from "./rectified-attention.js";
 export * from "./resolve-backend.js";
+export { releaseBackends } from "./shared-backends.js";
