@@ -1,14 +1,9 @@
 export * from "./adapter.js";
 export { alongCurve } from "./along-curve.js";
 export { CacheRule, type CacheSettings, cacheSettings, type StepCacheOptions } from "./cache-rule.js";
-export {
-  type CalibrateOptions,
-  type CalibrationTarget,
-  calibrate,
-  evaluate,
-  evaluatePreset,
-} from "./calibrate/calibrate.js";
+export { type CalibrateOptions, type CalibrationTarget, calibrate } from "./calibrate/calibrate.js";
 export type { Capture } from "./calibrate/capture.js";
+export { evaluate, evaluatePreset } from "./calibrate/evaluate.js";
 export * from "./card.js";
 export * from "./cogvideox1.5/index.js";
 export * from "./flux.1/index.js";
