@@ -67,10 +67,17 @@ function backendSwitch(app: App): TemplateResult {
           })}
         </div>
       </fieldset>
-      <p class="device">
-        ${missing.map((status) => html`<span class="missing" data-backend=${status.name}>No ${NAMES[status.name]}: ${status.text} ${status.remedy}</span>`)}
+      <div class="device">
+        ${missing.map(
+          (status) => html`
+            <details class="missing" data-backend=${status.name}>
+              <summary>Why no ${NAMES[status.name]}?</summary>
+              <p>${status.text} ${status.remedy}</p>
+            </details>
+          `,
+        )}
         ${missing.length === 0 ? (app.info?.backend.device ?? "") : ""}
-      </p>
+      </div>
     </div>
   `;
 }

@@ -38,7 +38,7 @@ export class SpaApp extends View {
     return html`
       <a class="skip" href="#main" @click=${this.#skip}>Skip to content</a>
       ${header(app)} ${notice(app)}
-      <main id="main" tabindex="-1">${PAGES[app.route](app)}</main>
+      <main id="main" tabindex="-1" aria-busy=${app.busy} data-file=${app.name}>${PAGES[app.route](app)}</main>
       <footer>
         <p>
           Everything on this page is computed on your machine, with no model weights involved; no statement about generated video follows from it. The

@@ -6,7 +6,7 @@ const scratch = document.createElement("canvas");
 export interface Shade {
   readonly share: (value: number, index: number) => number;
   readonly diverging?: boolean;
-  /** Opacity at the scale's start; the rest grows with the value. 1 paints over what is below. */
+  /** Opacity at the scale's start; the rest grows with the root of the value. 1 paints over what is below. */
   readonly veil?: number;
 }
 
@@ -33,7 +33,7 @@ export function paintCells(
     const at = share(values[i], i);
     const index = diverging ? 128 + Math.round(at * 127) : Math.round(at * 255);
     image.data.set(table.subarray(index * 3, index * 3 + 3), i * 4);
-    image.data[i * 4 + 3] = Math.round(255 * (veil + (1 - veil) * Math.abs(at)));
+    image.data[i * 4 + 3] = Math.round(255 * (veil + (1 - veil) * Math.sqrt(Math.abs(at))));
   }
   paintImage(context, image, box, false);
 }

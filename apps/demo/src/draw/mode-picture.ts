@@ -64,7 +64,7 @@ export function paintMode(context: CanvasRenderingContext2D, app: App, mode: Mod
     return;
   }
   if (clip) paintClip(context, clip, info, Math.floor(((frame + 0.5) * clip.frames.length) / frames), box);
-  context.fillStyle = pictureKind === "difference" ? "rgb(250 250 248 / 0.8)" : "rgb(4 14 34 / 0.72)";
+  context.fillStyle = pictureKind === "difference" ? "rgb(250 250 248 / 0.8)" : "rgb(4 14 34 / 0.62)";
   context.fillRect(box.x, box.y, box.w, box.h);
   const weights = row?.rows[mode];
   const dense = row?.rows.dense;

@@ -1,4 +1,5 @@
 import { html, type TemplateResult } from "lit";
+import { controls } from "../components/controls.js";
 import type { Draw } from "../components/live-canvas.js";
 import "../components/clip-player.js";
 import "../components/live-canvas.js";
@@ -57,11 +58,13 @@ const STEPS: readonly Step[] = [
   {
     id: "implicit",
     title: "Implicit full attention",
-    text: (
-      view,
-    ) => html`Mean queries against mean keys give an estimate of <em>full</em> attention, one number per pair of blocks. For the picked
-      block it puts ${percent(Math.max(...view.probabilities))} on its favourite; the truth there is
-      ${percent(view.mass[view.probabilities.indexOf(Math.max(...view.probabilities))])}. A mean hides single strong keys, so peaks come out too low.`,
+    text: (view) => {
+      const off = ranked(view.mass.map((mass, i) => Math.abs(mass - view.probabilities[i])))[0];
+      const [guess, truth] = [view.probabilities[off], view.mass[off]];
+      return html`Mean queries against mean keys give an estimate of <em>full</em> attention, one number per pair of blocks. A mean hides what
+        single keys would say: for block ${off} the estimate is <b>${percent(guess)}</b>, the truth <b>${percent(truth)}</b>,
+        the largest misjudgement for the picked patch’s block.`;
+    },
     picture: (app, view) => ({
       draw: rowBars(app, ranked(view.mass), (i) => ({
         height: view.probabilities[i],
@@ -101,12 +104,16 @@ const STEPS: readonly Step[] = [
         ${worth} of the ${skipped} skipped blocks pass, the others are left out, and their share goes to the computed ones.`;
     },
     picture: (app, view) => ({
-      draw: rowBars(app, ranked(view.mass), (i) => ({
-        height: view.probabilities[i],
-        fill: view.paperMask[i] ? "--line" : view.gain[i] ? "--accent" : "--mode-none",
-      })),
+      draw: rowBars(
+        app,
+        ranked(view.probabilities).filter((index) => view.paperMask[index] === 0),
+        (index) => ({
+          height: Math.sqrt(view.probabilities[index]),
+          fill: view.gain[index] ? "--accent" : "--mode-none",
+        }),
+      ),
       label: "Estimated attention of skipped blocks; those that pass the gain test are coloured",
-      legend: "coloured: passes, grey: fails, pale: computed anyway",
+      legend: "skipped blocks by estimated attention (root); coloured: passes, grey: fails",
       aspect: 3,
     }),
   },
@@ -152,7 +159,7 @@ const STEPS: readonly Step[] = [
         fill: view.tailMask[i] ? "--accent" : "--mode-none",
       })),
       label: "Expected error of summarising every block; blocks that tail computes are coloured",
-      legend: "coloured: computed exactly, grey: summarised",
+      legend: "expected error (root); coloured: computed exactly, grey: summarised",
       aspect: 3,
     }),
   },
@@ -170,7 +177,7 @@ export function explainPage(app: App): TemplateResult {
       info?.grid && clip
         ? html`
             <div class="walk">
-              <aside><clip-player .app=${app} .info=${info} .clip=${clip} .row=${app.row}></clip-player></aside>
+              <aside><clip-player .app=${app} .info=${info} .clip=${clip} .row=${app.row}></clip-player>${controls(app)}</aside>
               <ol class="steps">
                 ${explain ? STEPS.map((step) => section(step, app, explain, info)) : html`<li class="pending">Computing the pictures…</li>`}
               </ol>

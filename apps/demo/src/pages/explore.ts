@@ -30,12 +30,14 @@ const EXPLANATIONS: Record<PictureKind, string> = {
 /** The first page: the clip, the four modes side by side, and everything that changes them. */
 export function explorePage(app: App): TemplateResult {
   return html`
-    <section class="intro">
+    <section class="intro split">
+      <div>
       <h1>Sparse attention, repaired</h1>
       <p class="lead">
         Video models spend most of their time in attention. Computing a fifth of it is fast but breaks the result; rectification repairs it,
         without training. Watch it happen on this clip, computed on your machine.
       </p>
+      </div>
       ${headline(app)}
     </section>
     <div class="bench-top">

@@ -173,6 +173,11 @@ export class App {
     this.#client.cancel(kind);
   }
 
+  /** True while results of the current settings are still to come. */
+  get busy(): boolean {
+    return this.#exploring !== undefined || !this.#opened;
+  }
+
   get link(): string {
     return new URL(encodeLink(this.route, this.settings), location.href).href;
   }

@@ -54,5 +54,14 @@ async function probe(name: BackendName): Promise<BackendStatus> {
   const result = await (await PROVIDERS[name]()).probe();
   return result.available
     ? { name, available: true, text: result.device, remedy: "" }
-    : { name, available: false, text: result.reason, remedy: result.remedy };
+    : { name, available: false, text: sentence(result.reason), remedy: REMEDIES[name] };
 }
+
+const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
+
+// The providers' own remedies speak to programmers.
+const REMEDIES: Record<BackendName, string> = {
+  webgpu:
+    "WebGPU needs a current browser, a graphics driver it trusts, and a page served over https. Until then WASM computes the same, more slowly.",
+  cpu: "Use a current browser.",
+};
