@@ -117,6 +117,27 @@ describe("npy", () => {
     await expectFailure(readNpy(file), "MalformedFile", message);
   });
 
+  it("refuses headers of a megabyte without running out of anything", async () => {
+    const long = (text: string) => {
+      const file = header("", 0, 2);
+      const head = new TextEncoder().encode(text);
+      const all = new Uint8Array(12 + head.length);
+      all.set(file);
+      all.set(head, 12);
+      new DataView(all.buffer).setUint32(8, head.length, true);
+      return all;
+    };
+    const rest = "'fortran_order': True, 'shape': (";
+    for (const [text, message] of [
+      [`{'descr': '${"x".repeat(1e6)}', ${rest})}`, /arrays of type|cannot be read/],
+      [`{'descr': '<f4', ${rest}${"1, ".repeat(3e5)})}`, /300000 axes/],
+      [`{'descr': ${"(".repeat(1e6)}`, /dictionary/],
+      [" ".repeat(1e6), /dictionary/],
+    ] as const)
+      await expect(readNpy(long(text))).rejects.toThrow(message);
+    await expectFailure(readNpy(long(" ".repeat(2e6))), "MalformedFile", /header of 2000000 bytes cannot be/);
+  });
+
   it("refuses a truncated file wherever it ends", async () => {
     for (const name of ["f4", "version 2", "version 3"]) {
       const file = fixture(name);

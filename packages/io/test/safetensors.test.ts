@@ -113,6 +113,12 @@ describe("safetensors", () => {
       });
   });
 
+  it("takes metadata of any length and with any characters", async () => {
+    // Lengths at which a regular expression would run out of stack.
+    const metadata = { long: "x".repeat(20e6), quotes: '"\\'.repeat(3e6), 'ke\\y"': "\u0000{[,:" };
+    expect((await openSafetensors(await encodeSafetensors({}, metadata))).metadata).toEqual(metadata);
+  });
+
   it("reads a file without tensors", async () => {
     expect((await openSafetensors(rawSafetensors("{}"))).names).toEqual([]);
     expect((await openSafetensors(rawSafetensors("{}      "))).names).toEqual([]);
@@ -144,13 +150,14 @@ const MALFORMED: readonly [string, Uint8Array, RegExp][] = [
   ["a header that is a list", rawSafetensors("[1, 2]"), /begin with/],
   ["a header with a byte order mark", rawSafetensors("\ufeff{}"), /begin with/],
   ["a header that is not UTF-8", rawSafetensors("{}").with(9, 0xff), /UTF-8/],
-  ["nested brackets without end", rawSafetensors(`{"a":${"[".repeat(1e5)}`), /not JSON/],
+  ["nested brackets without end", rawSafetensors(`{"a":${"[".repeat(1e6)}`), /nests deeper than 32/],
   [
     "the same name twice",
     rawSafetensors('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\\u0061":1}'),
     /"a" twice/,
   ],
   ["the same field twice", rawSafetensors('{"a":{"dtype":"U8","dtype":"U8"}}'), /"dtype" twice/],
+  ["a name with a wrong escape", rawSafetensors('{"\\x":1}'), /not JSON/],
   ["the name __proto__", rawSafetensors('{"__proto__":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'), /__proto__/],
   ["__proto__ in the metadata", rawSafetensors('{"__metadata__":{"__proto__":"x"}}'), /__proto__/],
   ["metadata that is a list", rawSafetensors({ __metadata__: ["x"] }), /__metadata__ is not an object/],

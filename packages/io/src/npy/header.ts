@@ -8,6 +8,8 @@ export interface NpyHeader {
   readonly shape: readonly number[];
 }
 
+const MOST_AXES = 64;
+
 const TOKEN = /\s*(?:'([^'\\]*)'|"([^"\\]*)"|(True|False)|(\d{1,16})L?|([{}():,]))/y;
 
 type Token = { text?: string; flag?: boolean; number?: number; mark?: string };
@@ -69,5 +71,7 @@ export function parseNpyHeader(literal: string, what: string): NpyHeader {
   const [descr, fortranOrder, shape] = ["descr", "fortran_order", "shape"].map((key) => values.get(key));
   if (values.size !== 3 || typeof descr !== "string" || typeof fortranOrder !== "boolean" || !Array.isArray(shape))
     fail();
+  if ((shape as number[]).length > MOST_AXES)
+    malformed(what, `an array of ${(shape as number[]).length} axes cannot be; numpy allows ${MOST_AXES}`);
   return { descr, fortranOrder, shape } as NpyHeader;
 }

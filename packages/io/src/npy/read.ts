@@ -70,9 +70,8 @@ async function readHeader(source: ReturnType<typeof toSource>): Promise<{ header
 }
 
 function decode(bytes: Uint8Array, version: number, name: string): string {
-  if (version < 3) return String.fromCharCode(...bytes);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder(version < 3 ? "latin1" : "utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     malformed(name, "the header is not UTF-8", { cause });
   }

@@ -72,30 +72,30 @@ function parseMetadata(value: unknown, what: string): Record<string, string> {
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 function parseEntry(name: string, info: unknown, start: number, what: string): SafetensorsEntry {
-  const at = `tensor ${JSON.stringify(name)}`;
-  if (!isRecord(info)) malformed(what, `${at} is not described by an object`);
+  const refuse = (problem: string): never => malformed(what, `tensor ${JSON.stringify(name)} ${problem}`);
+  if (!isRecord(info)) return refuse("is not described by an object");
   const { dtype, shape, data_offsets: offsets } = info;
-  if (typeof dtype !== "string") malformed(what, `${at} has no dtype`);
-  if (!Array.isArray(shape) || !shape.every(isSize)) malformed(what, `${at} has no shape of non-negative integers`);
+  if (typeof dtype !== "string") return refuse("has no dtype");
+  if (!Array.isArray(shape) || !shape.every(isSize)) return refuse("has no shape of non-negative integers");
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
-    malformed(what, `${at} has no data_offsets [begin, end]`);
+    refuse("has no data_offsets [begin, end]");
   const [begin, end] = offsets as [number, number];
-  if (end < begin) malformed(what, `${at} ends at ${end}, before it begins at ${begin}`);
+  if (end < begin) refuse(`ends at ${end}, before it begins at ${begin}`);
   const width = fileTypeBytes(dtype);
-  const bytes = width && (shape as number[]).reduce((product, size) => product * size, width);
+  const bytes = width && shape.reduce<number>((product, size) => product * size, width);
   if (bytes !== undefined && bytes !== end - begin)
-    malformed(what, `${at} is ${dtype} [${shape.join(", ")}], ${bytes} bytes, but takes ${end - begin}`);
-  return { name, fileType: dtype, shape: shape as number[], offset: start + begin, bytes: end - begin };
+    refuse(`is ${dtype} [${shape.join(", ")}], ${bytes} bytes, but takes ${end - begin}`);
+  return { name, fileType: dtype, shape, offset: start + begin, bytes: end - begin };
 }
 
 function checkLayout(entries: SafetensorsEntry[], start: number, fileBytes: number, what: string): void {
   let end = start;
-  let before = "the header";
+  let before: string | undefined;
   for (const { name, offset, bytes } of entries.toSorted((a, b) => a.offset - b.offset || a.bytes - b.bytes)) {
-    if (offset < end) malformed(what, `tensor ${JSON.stringify(name)} overlaps ${before}`);
+    if (offset < end) malformed(what, `tensor ${JSON.stringify(name)} overlaps tensor ${JSON.stringify(before)}`);
     if (offset > end) malformed(what, `${offset - end} bytes before tensor ${JSON.stringify(name)} belong to nothing`);
     end = offset + bytes;
-    before = `tensor ${JSON.stringify(name)}`;
+    before = name;
   }
   if (end > fileBytes)
     malformed(
