@@ -75,7 +75,9 @@ const hash = (image) => createHash("sha256").update(image).digest("hex");
 function main(check) {
   const compiler = compilerVersion();
   if (!compiler) {
-    console.error("nvcc was not found. The compiled kernels in fatbins/ are current; only a change of kernels/ needs CUDA 13.0.");
+    console.error(
+      "nvcc was not found. The compiled kernels in fatbins/ are current; only a change of kernels/ needs CUDA 13.0.",
+    );
     process.exit(check ? 0 : 1);
   }
   const manifest = { compiler, modules: {} };
@@ -91,7 +93,9 @@ function main(check) {
   const committed = JSON.parse(readFileSync(join(FATBINS, "manifest.json"), "utf8"));
   if (committed.compiler !== compiler)
     return console.warn(`built with nvcc ${committed.compiler}, here is ${compiler}: hashes are not compared`);
-  const stale = Object.keys(SOURCES).filter((name) => committed.modules[name]?.sha256 !== manifest.modules[name].sha256);
+  const stale = Object.keys(SOURCES).filter(
+    (name) => committed.modules[name]?.sha256 !== manifest.modules[name].sha256,
+  );
   if (stale.length > 0) {
     console.error(`out of date: ${stale.join(", ")} (run: node packages/backend-cuda/build-kernels.mjs)`);
     process.exit(1);

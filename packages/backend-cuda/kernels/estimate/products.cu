@@ -231,7 +231,8 @@ __device__ __forceinline__ void stratum_errors(const ProductParams& p) {
 }
 
 struct SumParams {
-  float* parts;  // [splits, count]; the sum replaces the first
+  const float* parts;  // [splits, count]
+  float* out;          // [count]; may be the first of the parts
   int count, splits;
 };
 /** Adds the splits of the weighted values, always in the same order. */
@@ -240,7 +241,7 @@ extern "C" __global__ void sum_splits(const __grid_constant__ SumParams p) {
   if (i >= p.count) return;
   float sum = 0;
   for (int s = 0; s < p.splits; s++) sum += p.parts[(size_t)s * p.count + i];
-  p.parts[i] = sum;
+  p.out[i] = sum;
 }
 
 #define PRODUCT(name, body) \

@@ -1,0 +1,15 @@
+import { type ConformanceCase, conformanceCases } from "@spaattn/conformance";
+
+/**
+ * The conformance cases with blocks of 128 tokens, the only size of the CUDA kernels: most cases have 64, so they get twice
+ * the tokens. Cases with a layout keep theirs and stay out, and so does strata "eigen", by the backend's capabilities.
+ */
+export const casesOf128: readonly ConformanceCase[] = conformanceCases.flatMap((testCase) => {
+  const { spec } = testCase;
+  if ((spec.blockSize ?? 128) === 128) return [testCase];
+  if (spec.layout) return [];
+  const strata = spec.tail?.strataPerBlock;
+  const tail = strata === 64 ? { ...spec.tail, strataPerBlock: 128 } : spec.tail;
+  const visualTokens = Math.max(1, spec.visualTokens * 2 - (spec.visualTokens % 2));
+  return [{ ...testCase, spec: { ...spec, blockSize: 128, visualTokens, ...(tail ? { tail } : {}) } }];
+});

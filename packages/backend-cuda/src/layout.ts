@@ -1,0 +1,36 @@
+import { byteLength, type Plan, type PlanTensor } from "@spaattn/core";
+import { biasStride } from "./steps/convert.js";
+
+/** Bytes one head takes in a tensor of the contract; 0 for a table that all heads share. */
+export function bytesPerHead(tensor: Pick<PlanTensor, "dtype" | "shape">, batch: number, heads: number): number {
+  const { shape } = tensor;
+  const own = shape.length >= 3 && shape[0] === batch && shape[1] === heads;
+  return own ? byteLength(tensor) / (batch * heads) : 0;
+}
+
+/** Bytes one head takes in the kernels' own layout; undefined where they use the contract's. */
+export function nativeBytesPerHead(name: string, tensor: PlanTensor): number | undefined {
+  const [, , a, b = 1, c = 1] = tensor.shape;
+  if (name === "indices") return a * b * 2;
+  if (name === "strataKey" || name === "strataValue") return a * b * c * 2;
+  if (name === "bias") return a * biasStride(b) * 4;
+  return undefined;
+}
+
+/** Share of the bytes of query, key, value and output that workspace may take. */
+const WORKSPACE_SHARE = 0.04;
+const SMALL_WORKSPACE = 64 * 2 ** 20;
+
+/** How many heads to work on at a time, so that workspace stays small beside the tensors themselves. */
+export function headsPerChunk(plan: Plan): number {
+  const { batch, heads, visualBlocks: n, textTokens, tokens, headDim } = plan.geometry;
+  let perHead = 0;
+  for (const [name, tensor] of Object.entries(plan.tensors))
+    if (tensor.role === "workspace") perHead += nativeBytesPerHead(name, tensor) ?? bytesPerHead(tensor, batch, heads);
+  const paper = plan.steps.some(({ step }) => step.op === "estimate" && step.method === "paper");
+  if (paper) perHead += n * (n + textTokens) * 4 + n * n;
+  const all = batch * heads;
+  const budget = Math.max(SMALL_WORKSPACE, WORKSPACE_SHARE * 4 * all * tokens * headDim * 2);
+  const most = perHead === 0 ? all : Math.max(1, Math.floor(budget / perHead));
+  return Math.ceil(all / Math.ceil(all / Math.min(all, most)));
+}

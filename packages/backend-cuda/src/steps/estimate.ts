@@ -1,0 +1,204 @@
+import type { EstimatePaperStep, EstimateStep, EstimateTailStep } from "@spaattn/core";
+import type { Handle } from "../driver/driver.js";
+import { Params } from "../params.js";
+import type { Site, View, Views } from "../site.js";
+import { biasStride, contractBias, native16 } from "./convert.js";
+
+const TILE = 64;
+/** Rows that one thread block of the selection works on, one per warp. */
+const ROWS = 4;
+const tiles = (count: number) => Math.ceil(count / TILE);
+
+export function estimate(site: Site, step: EstimateStep, inputs: Views, outputs: Views): void {
+  if (step.method === "paper") paper(site, step, inputs, outputs);
+  else tailInParts(site, step, inputs, outputs);
+}
+
+function tailInParts(site: Site, step: EstimateTailStep, inputs: Views, outputs: Views): void {
+  // Logits and variances of all strata are the largest intermediates: a few heads at a time is enough to fill the device.
+  const { visualBlocks: n, textTokens } = site.geometry;
+  const bytes = 8 * n * (n * step.strataPerBlock + textTokens);
+  const heads = Math.max(1, Math.min(site.heads, Math.floor((32 * 2 ** 20) / bytes)));
+  for (let first = 0; first < site.heads; first += heads)
+    tail(site.part(first, Math.min(heads, site.heads - first)), step, inputs, outputs);
+}
+
+interface Product {
+  readonly inputs: readonly (Handle | undefined)[];
+  readonly outputs: readonly (Handle | undefined)[];
+  readonly columns: number;
+  readonly group: number;
+  readonly splits: number;
+  readonly uniform?: boolean;
+  readonly limits?: readonly [number, number, number];
+}
+
+/** ProductParams of products.cu. */
+function productParams(site: Site, p: Product): Uint8Array {
+  const { visualBlocks: n, tokens, visualTokens, textTokens, scale } = site.geometry;
+  const strata = p.columns;
+  return new Params()
+    .pointers(...p.inputs, site.textValid, ...p.outputs)
+    .ints(site.heads, n, strata, strata + textTokens, biasStride(strata), tokens, visualTokens, p.group)
+    .ints(Math.ceil(n / p.group), p.splits, p.uniform ?? false)
+    .floats(scale, ...(p.limits ?? [0, 0, 0]))
+    .bytes();
+}
+
+const product = (site: Site, kernel: string, grid: readonly [number, number, number], parameters: Uint8Array) =>
+  site.launch({ module: "products", kernel, grid, threads: 256, parameters: [parameters] });
+
+/** Splits of a long sum, so that the tiles of few heads still fill the device. */
+const splitsFor = (rowTiles: number, heads: number, columns: number) =>
+  Math.max(1, Math.min(16, Math.ceil(264 / (rowTiles * heads)), Math.ceil(columns / 256)));
+
+/** out = sum over the splits of `parts`. */
+function sumSplits(site: Site, parts: Handle | undefined, out: Handle | undefined, splits: number): void {
+  const count = site.heads * site.geometry.visualBlocks * site.geometry.headDim;
+  const parameters = new Params().pointers(parts, out).ints(count, splits).bytes();
+  const grid = [Math.ceil(count / 256)] as const;
+  site.launch({ module: "products", kernel: "sum_splits", grid, threads: 256, parameters: [parameters] });
+}
+
+/** First byte of the text of every head's keys or values lies in the whole tensor: kernels step over the visual tokens. */
+function textLogits(site: Site, parameters: Uint8Array): void {
+  const { visualBlocks: n, textTokens } = site.geometry;
+  if (textTokens > 0)
+    product(site, `text_logits_${site.variant}`, [tiles(textTokens), tiles(n), site.heads], parameters);
+}
+
+interface Selecting {
+  readonly kernel: "paper_select" | "tail_select";
+  readonly step: EstimateStep;
+  readonly columns: number;
+  readonly logits: View;
+  readonly errors?: View;
+  readonly gain?: View | undefined;
+  readonly bias?: View;
+  readonly sharedBytes: number;
+}
+
+/** SelectParams of select.cu. */
+function selectParams(site: Site, s: Selecting, inputs: Views, outputs: Views): Uint8Array {
+  const { visualBlocks: n, textTokens } = site.geometry;
+  const { selection, stride } = s.step;
+  const { indices, forced } = outputs.indices ? { indices: outputs.indices, forced: inputs.forced } : neverNull();
+  return new Params()
+    .pointers(site.at(s.logits), site.at(s.errors), site.at(s.gain), site.at(forced), site.textValid)
+    .pointers(site.perHead("topBlocks", (_, head) => selection.topBlocks[head]))
+    .pointers(site.perHead("coverMass", (_, head) => selection.coverMass[head], "f32"))
+    .pointers(site.at(outputs.counts), indices.native ? site.at(indices) : undefined)
+    .pointers(indices.native ? undefined : site.at(indices))
+    .pointers(site.at(outputs.factor), site.at(outputs.probabilities), site.at(s.bias))
+    .pointers(site.at(outputs.blockError), site.at(outputs.blockMass))
+    .ints(site.heads, n, s.columns, s.columns + textTokens, biasStride(s.columns), textTokens, stride, s.columns / n)
+    .ints(selection.ranked, selection.textCompetes, forced !== undefined && forced.perHead > 0)
+    .bytes();
+}
+const neverNull = (): never => {
+  throw new TypeError("estimate needs an output named indices");
+};
+
+function select(site: Site, s: Selecting, parameters: Uint8Array): void {
+  site.launch({
+    module: "select",
+    kernel: s.kernel,
+    grid: [Math.ceil((site.heads * site.geometry.visualBlocks) / ROWS)],
+    threads: ROWS * 32,
+    sharedBytes: ROWS * s.sharedBytes,
+    parameters: [parameters],
+  });
+}
+
+/** Pooled logits and gain, selection with R, then E as a product of the spent probabilities with the mean values. */
+function paper(site: Site, step: EstimatePaperStep, inputs: Views, outputs: Views): void {
+  const { visualBlocks: n, headDim: d, textTokens } = site.geometry;
+  const logits = site.buffer("logits", n * (n + textTokens) * 4);
+  const gain = outputs.gain ?? (outputs.compensation ? site.buffer("gain", n * n) : undefined);
+  const at = (name: string) => site.at(inputs[name]);
+  const splits = splitsFor(tiles(n), site.heads, n);
+  const parts = splits > 1 && outputs.compensation ? site.buffer("parts", splits * n * d * 4) : outputs.compensation;
+  const parameters = productParams(site, {
+    inputs: [at("queryMean"), at("queryDeviation"), at("keyMean"), at("keyDeviation"), undefined, undefined].concat([
+      at("valueMean"),
+      at("key"),
+      at("value"),
+    ]),
+    outputs: [
+      site.at(logits),
+      undefined,
+      undefined,
+      site.at(outputs.scores),
+      undefined,
+      undefined,
+      site.at(gain),
+    ].concat([site.at(parts)]),
+    columns: n,
+    group: n,
+    splits,
+    uniform: step.weights === "uniform",
+  });
+  product(site, `paper_logits${gain ? "_gain" : ""}_d${d}`, [tiles(n), tiles(n), site.heads], parameters);
+  textLogits(site, parameters);
+  const selecting: Selecting = { kernel: "paper_select", step, columns: n, logits, gain, sharedBytes: (n + 1) * 4 };
+  select(site, selecting, selectParams(site, selecting, inputs, outputs));
+  if (!outputs.compensation) return;
+  product(site, `compensation_d${d}`, [splits, tiles(n), site.heads], parameters);
+  if (splits > 1) sumSplits(site, site.at(parts), site.at(outputs.compensation), splits);
+}
+
+/** Logits, biases and variances of the strata, softmax, expected value, errors, selection (beyond.md sections 5 and 6). */
+function tail(site: Site, step: EstimateTailStep, inputs: Views, outputs: Views): void {
+  const { visualBlocks: n, headDim: d, textTokens } = site.geometry;
+  const { group, strataPerBlock, hMax, tauMax, mMin } = step;
+  const groups = Math.ceil(n / group);
+  const rowTiles = groups * tiles(group);
+  const columns = n * strataPerBlock;
+  const summaries = groups * columns * d;
+  const need = (name: string) => inputs[name] ?? neverNull();
+  const strataKey = native16(site, "estimateKey", need("strataKey"), summaries);
+  const strataValue = native16(site, "estimateValue", need("strataValue"), summaries);
+  const logits = site.buffer("logits", n * (columns + textTokens) * 4);
+  const errors = site.buffer("errors", n * (columns + textTokens) * 4);
+  const padded = outputs.bias?.native ? outputs.bias : site.buffer("bias", n * biasStride(columns) * 4);
+  const splits = splitsFor(rowTiles, site.heads, columns);
+  const parts = site.buffer("parts", splits * n * d * 4);
+  const at = (name: string) => site.at(inputs[name]);
+  const parameters = productParams(site, {
+    inputs: [at("queryMean"), at("querySpread"), site.at(strataKey), at("strataSpread"), at("strataMass")].concat([
+      at("strataNoise"),
+      site.at(strataValue),
+      at("key"),
+      at("value"),
+    ]),
+    outputs: [site.at(logits), site.at(errors), site.at(padded), undefined, site.at(outputs.strataBias)].concat([
+      site.at(outputs.logitVariance),
+      undefined,
+      site.at(parts),
+    ]),
+    columns,
+    group,
+    splits,
+    limits: [hMax, tauMax, mMin],
+  });
+  const wide = [tiles(columns), rowTiles, site.heads] as const;
+  product(site, `tail_logits_${site.variant}`, wide, parameters);
+  textLogits(site, parameters);
+  const selecting: Selecting = {
+    kernel: "tail_select",
+    step,
+    columns,
+    logits,
+    errors,
+    bias: padded,
+    sharedBytes: 2 * n * 4,
+  };
+  const selection = selectParams(site, selecting, inputs, outputs);
+  const rows = [site.heads * n] as const;
+  site.launch({ module: "select", kernel: "tail_softmax", grid: rows, threads: 256, parameters: [selection] });
+  product(site, `expected_value_${site.variant}`, [splits, rowTiles, site.heads], parameters);
+  if (splits > 1) sumSplits(site, site.at(parts), site.at(parts), splits);
+  product(site, `stratum_errors_${site.variant}`, wide, parameters);
+  select(site, selecting, selection);
+  if (outputs.bias && !outputs.bias.native) contractBias(site, padded, outputs.bias, n, columns);
+}
