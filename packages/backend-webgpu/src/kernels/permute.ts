@@ -12,6 +12,6 @@ export const permuteKernel = (threads: number): Kernel =>
   let token = i / p.words;
   if (token >= p.count) { return; }
   let head = wid.z * p.count;
-  let from = (head + u32(load_order(token))) * p.words + i % p.words;
-  store_tokens(head * p.words + i, load_source(from));`,
+  let place = (head + u32(load_order(token))) * p.words + i % p.words;
+  store_tokens(head * p.words + i, load_source(place));`,
   });
