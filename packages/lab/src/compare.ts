@@ -1,4 +1,4 @@
-import type { Backend, RunReport, StepKind } from "@spaattn/core";
+import { type Backend, type RunReport, type StepKind, throwIfAborted } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 import { measureQuality, type Quality } from "./metrics.js";
 import type { Mode, SelectionOptions } from "./modes.js";
@@ -64,6 +64,9 @@ export async function compare(backend: Backend, inputs: LabInputs, options: Comp
     for (let i = 0; i < repeats; i++) {
       const what = mode === "dense" ? "dense" : `${mode} at ${Math.round(dropRate * 1000) / 10} % dropped`;
       const base = done + (weight * i) / repeats;
+      // Said here too: a fast backend may be done before it has said anything.
+      onProgress?.(base / total, what);
+      throwIfAborted(options.signal);
       run = await runMode(backend, inputs, mode, dropRate, {
         ...options,
         onProgress: (share) => onProgress?.((base + (weight * share) / repeats) / total, what),

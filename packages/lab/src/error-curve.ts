@@ -1,4 +1,4 @@
-import type { Backend } from "@spaattn/core";
+import { type Backend, throwIfAborted } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 import { measureQuality } from "./metrics.js";
 import type { Mode, SelectionOptions } from "./modes.js";
@@ -34,6 +34,8 @@ export async function errorCurve(
   for (const dropRate of dropRates)
     for (const mode of modes) {
       const before = points.length;
+      onProgress?.(before / total, "error against density");
+      throwIfAborted(options.signal);
       const run = await runMode(backend, inputs, mode, dropRate, {
         ...options,
         onProgress: (done) => onProgress?.((before + done) / total, "error against density"),

@@ -75,8 +75,16 @@ describe("compare", () => {
 
   it("stops when it is told to", async () => {
     const controller = new AbortController();
-    const onProgress = () => controller.abort();
-    await expect(compare(backend, inputs, { signal: controller.signal, onProgress })).rejects.toMatchObject({
+    const seen = new Set<string>();
+    const onProgress = (_: number, what: string) => {
+      seen.add(what);
+      if (what.startsWith("none")) controller.abort();
+    };
+    const running = compare(backend, inputs, { signal: controller.signal, onProgress });
+    await expect(running).rejects.toMatchObject({ code: "Aborted" });
+    expect([...seen]).toEqual(["dense", "none at 80 % dropped"]);
+    const dense = await runMode(backend, inputs, "dense", 0);
+    await expect(errorCurve(backend, inputs, dense, { signal: controller.signal })).rejects.toMatchObject({
       code: "Aborted",
     });
   });
