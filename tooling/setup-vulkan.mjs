@@ -28,6 +28,15 @@ function writeIcd(file, library) {
   return file;
 }
 
+/** Where this machine gets Debian's packages from; backports are a suite of the same archive. */
+function debianArchive() {
+  const format = ["--format", "$(REPO_URI)", "Created-By: Packages"];
+  const archives = execFileSync("apt-get", ["indextargets", ...format], { encoding: "utf8" }).split("\n");
+  const archive = archives.find((uri) => /debian\/?$/.test(uri));
+  if (!archive) throw new Error("apt knows no Debian archive; run apt-get update first");
+  return archive;
+}
+
 function downloadLavapipe() {
   const lists = join(cache, "lists");
   const packages = join(cache, "packages");
@@ -36,7 +45,7 @@ function downloadLavapipe() {
   mkdirSync(packages, { recursive: true });
   const sources = join(cache, "sources.list");
   const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-  writeFileSync(sources, `deb [signed-by=${keyring}] http://deb.debian.org/debian bookworm-backports main\n`);
+  writeFileSync(sources, `deb [signed-by=${keyring}] ${debianArchive()} bookworm-backports main\n`);
   const options = [
     `-oDir::Etc::SourceList=${sources}`,
     "-oDir::Etc::SourceParts=/dev/null",
