@@ -1,22 +1,24 @@
 import * as L from "../src/job-layout";
 import { rowsOf } from "./convert";
 import { at, copy, fill, filled, int, rowBytes } from "./job";
-import { addMoment, dot, normalise, orient, wave } from "./rows";
+import { madd } from "./math";
+import { addAll, addListed, addMoment, dot, normalise, orient, project, scaleRow, wave } from "./rows";
 
 /** Unit: a visual block. Its slot order, so that each run of blockSize / c slots is compact (beyond.md section 3). */
 export function strata(job: usize, block: i32, scratch: usize): void {
   const size = int(job, L.BLOCK_SIZE);
   const row = rowBytes(job);
   const valid = filled(job, block);
-  const order = at(job, L.ORDER) + (<usize>(block * size) << 2);
-  for (let slot = 0; slot < size; slot++) store<i32>(order + (<usize>slot << 2), block * size + slot);
+  const first = block * size;
+  const order = at(job, L.ORDER) + (<usize>first << 2);
+  for (let slot = 0; slot < size; slot++) store<i32>(order + (<usize>slot << 2), first + slot);
   const kind = int(job, L.STRATA_KIND);
   if (kind == 2) return;
-  // A private copy of the keys: every list of rows is centred in place.
   const keys = scratch;
-  const source = rowsOf(job, L.KEY, block * size, valid, keys);
-  if (source != keys) copy(keys, source, <usize>valid * row);
   const work = keys + <usize>size * row;
+  const pointers = work + row * 4;
+  const projections = pointers + 512;
+  centre(rowsOf(job, L.KEY, first, valid, keys), keys, valid, work, row);
   fill(work, row, 0);
   let level = 0;
   const parts = int(job, L.STRATA_PER_BLOCK);
@@ -26,54 +28,59 @@ export function strata(job: usize, block: i32, scratch: usize): void {
       // Half a list or less stays where it is: padding comes last.
       if (count <= length >> 1) continue;
       const list = order + (<usize>start << 2);
-      if (kind == 0) principalAxis(job, list, count, keys, block * size, work, row);
+      const padded = (count + 7) & ~7;
+      for (let r = 0; r < padded; r++) {
+        // The row of zeros at `work` completes the last eight.
+        const token = r < count ? load<i32>(list + (<usize>r << 2)) - first : 0;
+        store<u32>(pointers + (<usize>r << 2), <u32>(r < count ? keys + <usize>token * row : work));
+      }
+      if (kind == 0) principalAxis(pointers, count, work, row, int(job, L.POWER_STEPS));
       const axis = kind == 0 ? work + row : at(job, L.EIGEN_AXES) + <usize>level * row;
-      split(list, length, count, axis, keys, block * size, work + row * 4, row);
+      project(pointers, padded, axis, row, projections);
+      split(list, length, count, projections);
     }
 }
 
-/** Power iteration w <- X^T (X w) from a fixed start on the rows about their mean; leaves w at `work` + one row. */
-function principalAxis(job: usize, list: usize, count: i32, keys: usize, first: i32, work: usize, row: usize): void {
+/** to = rows about their mean; the two may be the same. Row by row: columns of a block share few cache sets. */
+function centre(from: usize, to: usize, count: i32, mean: usize, row: usize): void {
+  fill(mean, row, 0);
+  addAll(from, count, row, mean);
+  scaleRow(mean, 1 / <f32>count, row);
+  for (let r = 0; r < count; r++)
+    for (let m = mean, end = mean + row; m < end; m += 64, from += 64, to += 64) {
+      v128.store(to, f32x4.sub(v128.load(from), v128.load(m)));
+      v128.store(to, f32x4.sub(v128.load(from, 16), v128.load(m, 16)), 16);
+      v128.store(to, f32x4.sub(v128.load(from, 32), v128.load(m, 32)), 32);
+      v128.store(to, f32x4.sub(v128.load(from, 48), v128.load(m, 48)), 48);
+    }
+}
+
+/**
+ * Power iteration w <- X^T (X w) from a fixed start on the rows about their mean; leaves w at `work` + one row.
+ *
+ * The rows stay as they are, about the mean of the block: with mean u, X^T X w = sum y (row - u), y = w . row - w . u.
+ */
+function principalAxis(pointers: usize, count: i32, work: usize, row: usize, steps: i32): void {
   const w = work + row;
   const next = work + row * 2;
-  const pointers = work + row * 4;
-  const padded = (count + 3) & ~3;
-  for (let r = 0; r < padded; r++) {
-    const token = r < count ? load<i32>(list + (<usize>r << 2)) - first : 0;
-    // The row of zeros at `work` completes the last four.
-    store<u32>(pointers + (<usize>r << 2), r < count ? <u32>(keys + <usize>token * row) : <u32>work);
-  }
-  centre(pointers, count, next, row);
+  const mean = work + row * 3;
+  const padded = (count + 7) & ~7;
+  fill(mean, row, 0);
+  addListed(pointers, padded, row, mean);
+  scaleRow(mean, 1 / <f32>count, row);
   wave(w, row);
-  const steps = int(job, L.POWER_STEPS);
   for (let step = 0; step < steps; step++) {
     fill(next, row, 0);
-    addMoment(pointers, padded, w, row, next);
+    const shift = dot(w, mean, row);
+    const sum = addMoment(pointers, padded, w, shift, row, next);
+    // Rows of zeros took part in the sum with -shift each.
+    const rest = f32x4.splat(-(sum + <f32>(padded - count) * shift));
+    for (let x: usize = 0; x < row; x += 16)
+      v128.store(next + x, madd(rest, v128.load(mean + x), v128.load(next + x)));
     normalise(next, row);
     copy(w, next, row);
   }
   orient(w, row);
-}
-
-/** Subtracts the mean of the rows from each of them. */
-function centre(pointers: usize, count: i32, mean: usize, row: usize): void {
-  const end = pointers + (<usize>count << 2);
-  const share = f32x4.splat(1 / <f32>count);
-  for (let x: usize = 0; x < row; x += 32) {
-    let a = f32x4.splat(0), b = f32x4.splat(0);
-    for (let p = pointers; p < end; p += 4) {
-      const at = <usize>load<u32>(p) + x;
-      a = f32x4.add(a, v128.load(at));
-      b = f32x4.add(b, v128.load(at, 16));
-    }
-    a = f32x4.mul(a, share);
-    b = f32x4.mul(b, share);
-    for (let p = pointers; p < end; p += 4) {
-      const at = <usize>load<u32>(p) + x;
-      v128.store(at, f32x4.sub(v128.load(at), a));
-      v128.store(at, f32x4.sub(v128.load(at, 16), b), 16);
-    }
-  }
 }
 
 /** The bits of a float as an integer that orders like it. */
@@ -85,29 +92,28 @@ function centre(pointers: usize, count: i32, mean: usize, row: usize): void {
  * The half of the list with the smaller projections comes first (ties: lower token), both halves in token order.
  * No sort: the projection at the cut is found by bisection over the ordered bits.
  */
-function split(list: usize, length: i32, count: i32, axis: usize, keys: usize, first: i32, work: usize, row: usize): void {
+function split(list: usize, length: i32, count: i32, values: usize): void {
   const half = length >> 1;
-  const upper = work + 512;
+  const upper = values + 512;
   for (let r = 0; r < count; r++) {
-    const token = load<i32>(list + (<usize>r << 2)) - first;
-    const y = dot(axis, keys + <usize>token * row, row);
-    store<i32>(work + (<usize>r << 2), ordered(reinterpret<i32>(y)));
+    const at = values + (<usize>r << 2);
+    store<i32>(at, ordered(load<i32>(at)));
   }
-  for (let r = count; r < ((count + 3) & ~3); r++) store<i32>(work + (<usize>r << 2), i32.MAX_VALUE);
+  for (let r = count; r < ((count + 3) & ~3); r++) store<i32>(values + (<usize>r << 2), i32.MAX_VALUE);
   let low: i64 = i32.MIN_VALUE;
   let high: i64 = i32.MAX_VALUE;
   // The smallest bound with at least `half` projections at or below it.
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (atMost(work, count, <i32>middle) >= half) high = middle;
+    if (atMost(values, count, <i32>middle) >= half) high = middle;
     else low = middle + 1;
   }
   const cut = <i32>low;
-  let ties = half - below(work, count, cut);
+  let ties = half - below(values, count, cut);
   let lower = list;
   let rest = upper;
   for (let r = 0; r < count; r++) {
-    const y = load<i32>(work + (<usize>r << 2));
+    const y = load<i32>(values + (<usize>r << 2));
     const token = load<i32>(list + (<usize>r << 2));
     const tied = y == cut && ties > 0;
     if (tied) ties--;

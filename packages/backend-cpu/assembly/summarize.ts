@@ -63,23 +63,9 @@ function summary(
   const value = at(job, L.STRATA_VALUE) + offset;
   mean(keys, rows, count, weights, key, row);
   mean(values, rows, count, weights, value, row);
-  const spread = at(job, L.STRATA_SPREAD) + offset;
-  let noise = f32x4.splat(0);
-  for (let x: usize = 0; x < row; x += 16) {
-    const k = v128.load(key + x);
-    const v = v128.load(value + x);
-    let second = f32x4.splat(0);
-    for (let r = 0; r < count; r++) {
-      const p = v128.load32_splat(weights + (<usize>r << 2));
-      const from = <usize>load<u32>(rows + (<usize>r << 2)) + x;
-      const a = f32x4.sub(v128.load(keys + from), k);
-      const b = f32x4.sub(v128.load(values + from), v);
-      second = madd(p, f32x4.mul(a, a), second);
-      noise = madd(p, f32x4.mul(b, b), noise);
-    }
-    v128.store(spread + x, second);
-  }
-  store<f32>(at(job, L.STRATA_NOISE) + (<usize>stratum << 2), sum4(noise));
+  secondMoments(keys, rows, count, weights, key, at(job, L.STRATA_SPREAD) + offset, row);
+  const noise = secondMoments(values, rows, count, weights, value, 0, row);
+  store<f32>(at(job, L.STRATA_NOISE) + (<usize>stratum << 2), noise);
   const along = float(job, L.SCALE) * dot(anchor, key, row);
   store<f32>(at(job, L.STRATA_MASS) + (<usize>stratum << 2), level - along);
 }
@@ -118,15 +104,50 @@ function softmax(job: usize, count: i32, keys: usize, anchor: usize, rows: usize
 
 /** out = sum p_r row_r */
 function mean(source: usize, rows: usize, count: i32, weights: usize, out: usize, row: usize): void {
-  for (let x: usize = 0; x < row; x += 32) {
-    let a = f32x4.splat(0), b = f32x4.splat(0);
-    for (let r = 0; r < count; r++) {
-      const p = v128.load32_splat(weights + (<usize>r << 2));
-      const from = source + <usize>load<u32>(rows + (<usize>r << 2)) + x;
+  for (let x: usize = 0; x < row; x += 64) {
+    let a = f32x4.splat(0), b = f32x4.splat(0), c = f32x4.splat(0), d = f32x4.splat(0);
+    const base = source + x;
+    for (let list = rows, w = weights, end = rows + (<usize>count << 2); list < end; list += 4, w += 4) {
+      const p = v128.load32_splat(w);
+      const from = base + <usize>load<u32>(list);
       a = madd(p, v128.load(from), a);
       b = madd(p, v128.load(from, 16), b);
+      c = madd(p, v128.load(from, 32), c);
+      d = madd(p, v128.load(from, 48), d);
     }
     v128.store(out + x, a);
     v128.store(out + x, b, 16);
+    v128.store(out + x, c, 32);
+    v128.store(out + x, d, 48);
   }
+}
+
+/** sum p_r (row_r - centre)^2, element by element at `out` unless that is 0; returns the sum over elements. */
+function secondMoments(source: usize, rows: usize, count: i32, weights: usize, centre: usize, out: usize, row: usize): f32 {
+  let total = f32x4.splat(0);
+  for (let x: usize = 0; x < row; x += 64) {
+    const at = centre + x;
+    const m = v128.load(at), n = v128.load(at, 16), o = v128.load(at, 32), q = v128.load(at, 48);
+    let a = f32x4.splat(0), b = f32x4.splat(0), c = f32x4.splat(0), d = f32x4.splat(0);
+    const base = source + x;
+    for (let list = rows, w = weights, end = rows + (<usize>count << 2); list < end; list += 4, w += 4) {
+      const p = v128.load32_splat(w);
+      const from = base + <usize>load<u32>(list);
+      let e = f32x4.sub(v128.load(from), m);
+      a = madd(p, f32x4.mul(e, e), a);
+      e = f32x4.sub(v128.load(from, 16), n);
+      b = madd(p, f32x4.mul(e, e), b);
+      e = f32x4.sub(v128.load(from, 32), o);
+      c = madd(p, f32x4.mul(e, e), c);
+      e = f32x4.sub(v128.load(from, 48), q);
+      d = madd(p, f32x4.mul(e, e), d);
+    }
+    total = f32x4.add(total, f32x4.add(f32x4.add(a, b), f32x4.add(c, d)));
+    if (out == 0) continue;
+    v128.store(out + x, a);
+    v128.store(out + x, b, 16);
+    v128.store(out + x, c, 32);
+    v128.store(out + x, d, 48);
+  }
+  return sum4(total);
 }
