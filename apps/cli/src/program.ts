@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
+import type { RootCommand } from "@bomb.sh/tab";
 import tab from "@bomb.sh/tab/commander";
 import { Command } from "commander";
+import { registerCalibrate } from "./commands/calibrate.js";
 import { registerCompare } from "./commands/compare.js";
 import { registerDoctor } from "./commands/doctor.js";
 import { registerInspect } from "./commands/inspect.js";
+import { registerModels } from "./commands/models.js";
 import { registerPlan } from "./commands/plan.js";
 import { registerRun } from "./commands/run.js";
 import { registerVerify } from "./commands/verify.js";
-import { completeValues } from "./completion.js";
 import type { CommandContext } from "./run-cli.js";
 
 /** Beside this file's directory in the sources and in the published package alike. */
@@ -18,7 +20,7 @@ Exit status: 0 fine, 1 failure, 2 wrong usage, 3 backend unavailable, 4 mismatch
 Shell completion: spaattn complete bash | zsh | fish | powershell`;
 
 /** The command line of spaattn; each command loads what it needs when it runs. */
-export function makeProgram(context: CommandContext): Command {
+export function makeProgram(context: CommandContext): { program: Command; completion: RootCommand } {
   const program = new Command("spaattn")
     .description("Sparse attention for video diffusion that stays close to dense attention.")
     .version((JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version, "-v, --version")
@@ -27,8 +29,16 @@ export function makeProgram(context: CommandContext): Command {
     .exitOverride()
     // Errors are reported in one place, as text or as JSON.
     .configureOutput({ writeErr: () => {}, outputError: () => {} });
-  for (const register of [registerCompare, registerRun, registerInspect, registerPlan, registerVerify, registerDoctor])
+  for (const register of [
+    registerCompare,
+    registerRun,
+    registerInspect,
+    registerPlan,
+    registerModels,
+    registerCalibrate,
+    registerVerify,
+    registerDoctor,
+  ])
     register(program, context);
-  completeValues(tab(program));
-  return program;
+  return { program, completion: tab(program) };
 }

@@ -21,11 +21,17 @@ export async function runCli(args: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.fine;
   const interrupt = interruptible();
   try {
-    const program = makeProgram({ terminal, signal: interrupt.signal, leaveWith: (code) => void (exitCode = code) });
+    const { program, completion } = makeProgram({
+      terminal,
+      signal: interrupt.signal,
+      leaveWith: (code) => void (exitCode = code),
+    });
     if (args.length === 0) {
       terminal.note(program.helpInformation());
       return EXIT.usage;
     }
+    // What the shell is offered takes loading what knows it.
+    if (args[0] === "complete") (await import("./completion.js")).completeValues(completion);
     await program.parseAsync([...args], { from: "user" });
     return exitCode;
   } catch (error) {

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { UsageError } from "../errors.js";
 import {
   grid,
   jsonOption,
@@ -24,19 +25,26 @@ export interface PlanFlags extends SelectionFlags {
   readonly dtype: "f32" | "f16" | "bf16";
   readonly dense?: boolean;
   readonly rectify: "none" | "paper" | "tail";
-  readonly dropRate: readonly number[];
+  readonly dropRate?: readonly number[];
+  readonly model?: string;
+  readonly frames?: number;
+  readonly height?: number;
+  readonly width?: number;
+  readonly steps?: number;
+  readonly preset?: string;
   readonly reference?: boolean;
 }
 
 const EXAMPLES = `
 Examples:
   spaattn plan --grid 21x45x80 --heads 40 --head-dim 128 --drop-rate 0.75
+  spaattn plan --model wan2.1-t2v-14b --frames 81 --height 720 --width 1280
   spaattn plan --visual-tokens 115200 --text-tokens 256 --heads 24 --head-dim 128 --json`;
 
 export function registerPlan(program: Command, context: CommandContext): void {
   const command = program
     .command("plan")
-    .description("Print the plan of an attention call and what it costs: FLOP, bytes, blocks.")
+    .description("Print the plan and cost of an attention call, or of a model's whole generation.")
     .option("--grid <txhxw>", "token grid, such as 21x45x80", grid)
     .option("--visual-tokens <n>", "visual tokens, where there is no grid", positiveInteger)
     .option("--text-tokens <n>", "text slots", nonNegativeInteger, 0)
@@ -57,10 +65,34 @@ export function registerPlan(program: Command, context: CommandContext): void {
     .option("--dense", "compute every block")
     .option("--reference", "decide as the original does, defects included")
     .addOption(jsonOption)
+    .optionsGroup("A whole generation of a model:")
+    .option("--model <name>", "such as wan2.1-t2v-14b (see `spaattn models`)")
+    .option("--frames <n>", "frames (default: the model's)", positiveInteger)
+    .option("--height <n>", "pixels (default: the model's)", positiveInteger)
+    .option("--width <n>", "pixels (default: the model's)", positiveInteger)
+    .option("--steps <n>", "denoising steps (default: the model's)", positiveInteger)
+    .option("--preset <preset>", "quality, balanced, fast, or a file made by `spaattn calibrate`")
     .optionsGroup("Selection:")
     .addHelpText("after", EXAMPLES);
   withSelection(command).action(async (flags: PlanFlags) => {
-    const { runPlan } = await import("../plan/run-plan.js");
-    runPlan({ ...flags, dropRate: flags.dropRate ?? [0.8] }, context);
+    const given = new Set(Object.keys(flags).filter((name) => command.getOptionValueSource(name) === "cli"));
+    refuseMixture(given);
+    if (flags.model !== undefined) {
+      const { runModelPlan } = await import("../models/run-model-plan.js");
+      await runModelPlan({ ...flags, model: flags.model }, given, context);
+    } else {
+      const { runPlan } = await import("../plan/run-plan.js");
+      runPlan(flags, context);
+    }
   });
+}
+
+/** A model brings its own shape; a shape has no frames or steps. */
+function refuseMixture(given: ReadonlySet<string>): void {
+  const shape = ["grid", "visualTokens", "textValid", "heads", "headDim", "batch", "dtype"];
+  const generation = ["frames", "height", "width", "steps", "preset"];
+  const wrong = (given.has("model") ? shape : generation).find((name) => given.has(name));
+  if (!wrong) return;
+  const option = `--${wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  throw new UsageError(given.has("model") ? `${option} and --model exclude each other.` : `${option} needs --model.`);
 }

@@ -39,7 +39,19 @@ export function policyOf(dropRate: number | readonly number[], flags: SelectionF
 }
 
 function specOf(flags: PlanFlags): AttentionSpec {
-  const { grid, blockSize, textTokens, textValid, dropRate, heads, headDim, batch, dtype, dense, rectify } = flags;
+  const {
+    grid,
+    blockSize,
+    textTokens,
+    textValid,
+    dropRate = [0.8],
+    heads,
+    headDim,
+    batch,
+    dtype,
+    dense,
+    rectify,
+  } = flags;
   const visualTokens = flags.visualTokens ?? (grid && grid[0] * grid[1] * grid[2]);
   if (visualTokens === undefined)
     throw new UsageError(
