@@ -1,10 +1,12 @@
-// Every conformance case on the machine's GPU, as a report in JSON: node conformance.mjs FILE
+// Every conformance case on the machine's GPU, as a report in JSON: node conformance.mjs FILE [FILTER]
 import { writeFileSync } from "node:fs";
 import { webgpu } from "@spaattn/backend-webgpu";
 import { describeCheck, run } from "@spaattn/conformance";
 
 const backend = await webgpu.create({ dawn: ["backend=vulkan"] });
+const filter = process.argv[3] ?? "";
 const report = await run(backend, {
+  filter,
   onChecks: (checks) => {
     for (const check of checks) if (!check.ok) console.log(describeCheck(check));
   },

@@ -49,7 +49,7 @@ export LD_LIBRARY_PATH="$work/loader/usr/lib/x86_64-linux-gnu:$LD_LIBRARY_PATH"
 export XDG_RUNTIME_DIR="$work"
 cd "$work"
 ./node bench.mjs --dawn backend=vulkan --json "$results/bench.json" $BENCH_FLAGS 2>&1 | tee "$results/bench.log"
-./node conformance.mjs "$results/conformance.json" 2>&1 | tee "$results/conformance.log"
+./node conformance.mjs "$results/conformance.json" "$CONFORMANCE_FILTER" 2>&1 | tee "$results/conformance.log"
 `,
 );
 console.log(`${out}: ${readdirSync(out).join(", ")}`);

@@ -69,22 +69,29 @@ export interface TailErrorShape {
   /** Storage of the values, for the text values. */
   readonly values: Storage;
   readonly strataPerBlock: number;
+  /** Write E itself, for people who want to look. */
+  readonly error: boolean;
 }
 
-/** Estimated squared error E and mass W of every block of one row (section 6): one workgroup. */
-export function tailErrorsKernel({ geometry, values, strataPerBlock }: TailErrorShape): Kernel {
+/**
+ * Logarithm of the estimated squared error E, and mass W, of every block of one row (section 6): one workgroup.
+ *
+ * The squares of small weights vanish in f32, so blocks are ranked by log E. It takes the place of the first logit of
+ * each block, which nobody needs any more.
+ */
+export function tailErrorsKernel({ geometry, values, strataPerBlock, error }: TailErrorShape): Kernel {
   const lanes = geometry.headDim / 4;
   const T = ROW_THREADS;
   const groups = Math.floor(T / lanes);
   return assemble({
     name: "estimate.tailErrors",
     slots: [
-      read("logits", "f32"),
+      write("logits", "f32"),
       read("tau", "f32"),
       read("strata_value", "f32x4"),
       read("strata_noise", "f32"),
       read("value", values),
-      write("error", "f32"),
+      ...(error ? [write("error", "f32")] : []),
       write("mass", "f32"),
       write("text_mass", "f32"),
     ],
@@ -139,11 +146,14 @@ var<workgroup> center: array<vec4f, ${lanes}>;`,
   workgroupBarrier();
 
   for (var j = lid; j < p.blocks; j += ${T}u) {
+    let u0 = j * ${strataPerBlock}u;
+    var own_top = ${LOWEST};
+    for (var s = 0u; s < trips(${strataPerBlock}u); s++) { own_top = max(own_top, load_logits(x + u0 + s)); }
     var error = 0.0;
     var mass = 0.0;
     for (var s = 0u; s < trips(${strataPerBlock}u); s++) {
-      let u = j * ${strataPerBlock}u + s;
-      let w = exp(load_logits(x + u) - top) * scale;
+      let u = u0 + s;
+      let w = exp(load_logits(x + u) - own_top);
       let tau = min(load_tau(row * p.strata + u), p.tau_max);
       var distance = vec4f(0);
       for (var c = 0u; c < trips(${lanes}u); c++) {
@@ -153,8 +163,10 @@ var<workgroup> center: array<vec4f, ${lanes}>;`,
       mass += w;
       error += w * w * (tau * load_strata_noise(first + u) + 0.25 * tau * tau * dot(distance, vec4f(1)));
     }
-    store_error(row * p.blocks + j, error);
-    store_mass(row * p.blocks + j, mass);
+    let share = exp(own_top - top) * scale;
+    store_mass(row * p.blocks + j, mass * share);
+    ${error ? "store_error(row * p.blocks + j, error * share * share);" : ""}
+    store_logits(x + u0, select(${LOWEST}, 2.0 * own_top + log(error), error > 0.0));
   }`,
   });
 }

@@ -14,14 +14,14 @@ export interface TailSelectShape {
 
 /**
  * Block list of one row, own block first, then by estimated error; and the bias of every stratum that remains
- * (beyond.md sections 5 and 6): one workgroup. `bias` holds tau when it starts.
+ * (beyond.md sections 5 and 6): one workgroup. `bias` holds tau when it starts, `logits` log E.
  */
 export function tailSelectKernel({ geometry, strataPerBlock, forced, capacity }: TailSelectShape): Kernel {
   const T = ROW_THREADS;
   return assemble({
     name: "estimate.tailSelect",
     slots: [
-      read("error", "f32"),
+      read("logits", "f32"),
       read("mass", "f32"),
       read("text_mass", "f32"),
       read("strata_mass", "f32"),
@@ -33,7 +33,7 @@ export function tailSelectKernel({ geometry, strataPerBlock, forced, capacity }:
     params: [
       ...blockParams(geometry),
       ...selectParams(geometry.heads),
-      ...u32("strata", "group", "groups"),
+      ...u32("strata", "columns", "group", "groups"),
       ...f32("h_max", "m_min", "minus_infinity"),
     ],
     workgroup: [T],
@@ -45,7 +45,7 @@ export function tailSelectKernel({ geometry, strataPerBlock, forced, capacity }:
   let text = valid_text((p.head0 + wid.z) / p.heads);
   // The own block comes before all others.
   for (var j = lid; j < p.blocks; j += ${T}u) {
-    rank_key[j] = select(load_error(row * p.blocks + j), 3.0e38, j == i);
+    rank_key[j] = select(load_logits(row * p.columns + j * ${strataPerBlock}u), 3.0e38, j == i);
   }
   rank_blocks(lid, p.blocks);
   var need = 1u;

@@ -15,7 +15,6 @@ export function lowerTailEstimate(step: EstimateTailStep, lowering: Lowering): v
   const columns = strata + textTokens;
   const shape = { strata, group: step.group, groups: Math.ceil(n / step.group) };
   const scratch: Record<string, number> = { logits: 4 * n * columns, textMass: 4 * n };
-  if (!lowering.has("blockError")) scratch.blockError = 4 * n * n;
   if (!lowering.has("blockMass")) scratch.blockMass = 4 * n * n;
   const perGroup = ["strataKey", "strataValue", "strataSpread"];
   lowering.chose("estimate.rows", "one workgroup ranks a row of blocks by counting, without sorting");
@@ -38,7 +37,8 @@ export function lowerTailEstimate(step: EstimateTailStep, lowering: Lowering): v
       flops: 4 * n * columns * d,
     });
     const { strataPerBlock } = step;
-    lowering.emit(tailErrorsKernel({ geometry, values: lowering.rows("value"), strataPerBlock }), window, {
+    const error = lowering.has("blockError");
+    lowering.emit(tailErrorsKernel({ geometry, values: lowering.rows("value"), strataPerBlock, error }), window, {
       bind: {
         logits: "logits",
         tau: "bias",
@@ -55,7 +55,7 @@ export function lowerTailEstimate(step: EstimateTailStep, lowering: Lowering): v
     });
     const limits = { h_max: step.hMax, m_min: step.mMin, minus_infinity: Number.NEGATIVE_INFINITY };
     emitInsight(lowering, window, { ...shape, ...limits });
-    emitSelect(step, lowering, window, capacity, { ...shape, ...limits });
+    emitSelect(step, lowering, window, capacity, { ...shape, ...limits, columns });
   }
 }
 
@@ -84,7 +84,7 @@ function emitSelect(
   const shape = { geometry, strataPerBlock: step.strataPerBlock, forced: lowering.has("forced"), capacity };
   lowering.emit(tailSelectKernel(shape), window, {
     bind: {
-      error: "blockError",
+      logits: "logits",
       mass: "blockMass",
       text_mass: "textMass",
       strata_mass: "strataMass",
