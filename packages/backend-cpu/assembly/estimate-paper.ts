@@ -2,7 +2,7 @@ import * as L from "../src/job-layout";
 import { at, fill, filled, float, int, rowBytes } from "./job";
 import { exp2, log, LOG2E, LOWEST, madd, sum4, top4 } from "./math";
 import { dots } from "./rows";
-import { selectRow } from "./select";
+import { ordered, selectRow } from "./select";
 import { textLogits } from "./text";
 
 /** Unit: a query block. Probabilities, selection, gain test, R and E (algorithm.md sections 3 to 6). */
@@ -15,19 +15,20 @@ export function estimatePaper(job: usize, row: i32, scratch: usize): void {
   const scores = p + line;
   const errors = scores + line;
   const others = errors + line;
-  const y = others + line;
+  const ranks = others + line;
+  const y = ranks + line;
   const marks = y + (<usize>((text + 31) & ~15) << 2);
   const offset = <usize>row * bytes;
   const query = at(job, L.QUERY_MEAN) + offset;
   dots(query, at(job, L.KEY_MEAN), n, bytes, scores);
   textLogits(job, query, y);
-  const textMass = probabilities(job, scores, p, y);
+  const textMass = probabilities(job, scores, p, y, ranks);
   keep(job, row, scores, p, textMass);
 
   const competes = int(job, L.TEXT_COMPETES) != 0 && text > 0;
   if (competes) store<f32>(p + (<usize>n << 2), textMass);
   const columns = int(job, L.RANKED) ? (competes ? n + 1 : n) : 0;
-  selectRow(job, row, columns, p, p, competes ? 0 : textMass, marks);
+  selectRow(job, row, columns, ranks, p, competes ? 0 : textMass, marks);
 
   const factor = at(job, L.FACTOR);
   const gain = at(job, L.GAIN);
@@ -53,8 +54,12 @@ export function estimatePaper(job: usize, row: i32, scratch: usize): void {
   for (let x: usize = 0; x < bytes; x += 16) v128.store(out + x, madd(w, v128.load(from + x), v128.load(out + x)));
 }
 
-/** Softmax in which a block weighs as many keys as it holds; returns the mass of all text. */
-function probabilities(job: usize, scores: usize, p: usize, y: usize): f32 {
+/**
+ * Softmax in which a block weighs as many keys as it holds; returns the mass of all text.
+ *
+ * Blocks are ranked by their logits (`ranks`, text last): the probabilities of peaked rows vanish in f32.
+ */
+function probabilities(job: usize, scores: usize, p: usize, y: usize, ranks: usize): f32 {
   const n = int(job, L.VISUAL_BLOCKS);
   const text = int(job, L.TEXT_VALID);
   const size = int(job, L.BLOCK_SIZE);
@@ -69,8 +74,10 @@ function probabilities(job: usize, scores: usize, p: usize, y: usize): f32 {
   pad(p, n);
   pad(y, text);
   const top = max(largest(p, n), largest(y, text));
+  for (let x: usize = 0; x < end; x += 4) store<i32>(ranks + x, ordered(load<i32>(p + x)));
   const visual = exponentials(p, n, top);
   const written = exponentials(y, text, top);
+  if (text > 0) store<i32>(ranks + end, ordered(reinterpret<i32>(top + <f32>log(<f64>written))));
   const share = f32x4.splat(1 / (visual + written));
   for (let x: usize = 0; x < end; x += 16) v128.store(p + x, f32x4.mul(v128.load(p + x), share));
   return written / (visual + written);

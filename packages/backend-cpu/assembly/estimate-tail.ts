@@ -1,9 +1,9 @@
 import * as L from "../src/job-layout";
 import { exponentials, largest, pad } from "./estimate-paper";
 import { at, fill, float, int, rowBytes } from "./job";
-import { sums4 } from "./math";
+import { exp2, log, LOG2E, LOWEST, sums4 } from "./math";
 import { addRows, dots } from "./rows";
-import { selectRow } from "./select";
+import { ordered, selectRow } from "./select";
 import { addTextValues, textLogits } from "./text";
 
 /** Unit: a query block. Bias of every stratum, block errors and selection (beyond.md sections 5 and 6). */
@@ -18,9 +18,11 @@ export function estimateTail(job: usize, row: i32, scratch: usize): void {
   const short = <usize>((n + 8) & ~3) << 2;
   const w = scratch;
   const tau = w + line;
-  const errors = tau + line;
+  const levels = tau + line;
+  const errors = levels + line;
   const masses = errors + short;
-  const y = masses + short;
+  const keys = masses + short;
+  const y = keys + short;
   const mean = y + (<usize>((text + 31) & ~15) << 2);
   const marks = mean + bytes;
   const query = at(job, L.QUERY_MEAN) + <usize>row * bytes;
@@ -28,12 +30,13 @@ export function estimateTail(job: usize, row: i32, scratch: usize): void {
 
   logits(job, row, group, w, tau, bias);
   textLogits(job, query, y);
-  const textMass = softmax(w, count, y, text);
+  const textMass = softmax(w, count, y, text, levels);
   const values = at(job, L.STRATA_VALUE) + <usize>(group * count) * bytes;
   fill(mean, bytes, 0);
   addTextValues(job, y, mean);
   addRows(w, values, count, bytes, mean);
-  blockErrors(job, group, w, tau, mean, values, errors, masses);
+  blockErrors(job, group, w, tau, mean, values, errors, masses, levels);
+  blockKeys(levels, n, parts, keys);
 
   keep(at(job, L.BLOCK_ERROR), row, errors, n);
   keep(at(job, L.BLOCK_MASS), row, masses, n);
@@ -41,9 +44,9 @@ export function estimateTail(job: usize, row: i32, scratch: usize): void {
   keep(at(job, L.STRATA_BIAS), row, bias, count);
 
   // The query block's own key block comes first.
-  if (!int(job, L.RANKED)) fill(errors, short, 0);
-  store<f32>(errors + (<usize>row << 2), Infinity);
-  selectRow(job, row, n, errors, masses, textMass, marks);
+  if (!int(job, L.RANKED)) memory.fill(keys, 0, short);
+  store<i32>(keys + (<usize>row << 2), i32.MAX_VALUE);
+  selectRow(job, row, n, keys, masses, textMass, marks);
   for (let j = 0; j < n; j++) {
     if (!load<u8>(marks + <usize>j)) continue;
     for (let u = j * parts; u < (j + 1) * parts; u++) store<f32>(bias + (<usize>u << 2), -Infinity);
@@ -89,11 +92,13 @@ function logits(job: usize, row: i32, group: i32, w: usize, tau: usize, bias: us
   if (bytes > 8) store<f32>(to, f32x4.extract_lane(v, 2), 8);
 }
 
-/** One softmax over strata and text, in place; returns the mass of the text. */
-function softmax(w: usize, count: i32, y: usize, text: i32): f32 {
+/** One softmax over strata and text, in place; returns the mass of the text. The logits below the top one go to `levels`. */
+function softmax(w: usize, count: i32, y: usize, text: i32, levels: usize): f32 {
   pad(w, count);
   pad(y, text);
   const top = max(largest(w, count), largest(y, text));
+  for (let x: usize = 0, end = <usize>count << 2; x < end; x += 16)
+    v128.store(levels + x, f32x4.sub(v128.load(w + x), f32x4.splat(top)));
   const visual = exponentials(w, count, top);
   const written = exponentials(y, text, top);
   scaleBy(w, count, 1 / (visual + written));
@@ -117,6 +122,7 @@ function blockErrors(
   values: usize,
   errors: usize,
   masses: usize,
+  levels: usize,
 ): void {
   const n = int(job, L.VISUAL_BLOCKS);
   const parts = int(job, L.STRATA_PER_BLOCK);
@@ -132,14 +138,40 @@ function blockErrors(
     const weight = v128.load(w + x);
     const distance = distances(mean, values + <usize>u * bytes, bytes);
     const quarter = f32x4.mul(f32x4.mul(t, t), f32x4.splat(0.25));
-    const e = f32x4.mul(
-      f32x4.mul(weight, weight),
-      f32x4.add(f32x4.mul(t, v128.load(noise + x)), f32x4.mul(quarter, distance)),
-    );
+    const harm = f32x4.add(f32x4.mul(t, v128.load(noise + x)), f32x4.mul(quarter, distance));
+    const e = f32x4.mul(f32x4.mul(weight, weight), harm);
+    raise(levels + x, f32x4.extract_lane(harm, 0));
+    raise(levels + x + 4, f32x4.extract_lane(harm, 1));
+    raise(levels + x + 8, f32x4.extract_lane(harm, 2));
+    raise(levels + x + 12, f32x4.extract_lane(harm, 3));
     addLane(errors, masses, u, parts, count, f32x4.extract_lane(e, 0), f32x4.extract_lane(weight, 0));
     addLane(errors, masses, u + 1, parts, count, f32x4.extract_lane(e, 1), f32x4.extract_lane(weight, 1));
     addLane(errors, masses, u + 2, parts, count, f32x4.extract_lane(e, 2), f32x4.extract_lane(weight, 2));
     addLane(errors, masses, u + 3, parts, count, f32x4.extract_lane(e, 3), f32x4.extract_lane(weight, 3));
+  }
+}
+
+/** Level of a stratum: log of its weight, up to a constant of the row, becomes log of the square root of its error. */
+@inline function raise(level: usize, harm: f32): void {
+  const half: f32 = harm > 1e-37 ? <f32>(0.5 * log(<f64>harm)) : LOWEST;
+  store<f32>(level, max(load<f32>(level) + half, LOWEST));
+}
+
+/**
+ * Ranking keys: log sqrt E of every block up to a constant of the row. The errors themselves hold squared weights,
+ * most of which vanish in f32 on peaked rows (beyond.md section 8 no. 10).
+ */
+function blockKeys(levels: usize, n: i32, parts: i32, keys: usize): void {
+  for (let j = 0; j < n; j++) {
+    const first = levels + (<usize>(j * parts) << 2);
+    const end = first + (<usize>parts << 2);
+    let top: f32 = LOWEST;
+    for (let p = first; p < end; p += 4) top = max(top, load<f32>(p));
+    let sum: f32 = 0;
+    for (let p = first; p < end; p += 4)
+      sum += f32x4.extract_lane(exp2(f32x4.splat(2 * LOG2E * (load<f32>(p) - top))), 0);
+    const key: f32 = top > LOWEST ? top + <f32>(0.5 * log(<f64>sum)) : LOWEST;
+    store<i32>(keys + (<usize>j << 2), ordered(reinterpret<i32>(key)));
   }
 }
 

@@ -3,6 +3,7 @@ import { rowsOf } from "./convert";
 import { at, copy, fill, filled, int, rowBytes } from "./job";
 import { madd } from "./math";
 import { addAll, addListed, addMoment, dot, normalise, orient, project, scaleRow, wave } from "./rows";
+import { ordered } from "./select";
 
 /** Unit: a visual block. Its slot order, so that each run of blockSize / c slots is compact (beyond.md section 3). */
 export function strata(job: usize, block: i32, scratch: usize): void {
@@ -81,11 +82,6 @@ function principalAxis(pointers: usize, count: i32, work: usize, row: usize, ste
     copy(w, next, row);
   }
   orient(w, row);
-}
-
-/** The bits of a float as an integer that orders like it. */
-@inline function ordered(bits: i32): i32 {
-  return bits ^ ((bits >> 31) & 0x7fffffff);
 }
 
 /**

@@ -10,6 +10,6 @@ export function scratchBytes({ geometry: g, n, strata }: Parameters): number {
   // Rows of one block as f32: keys, values, centred keys; and a few vectors.
   const block = 4 * (3 * blockSize * d + 16 * d + 8 * blockSize);
   // Rows of one estimate: logits, variances, text, block sums, and marks.
-  const row = 4 * (2 * strata + 6 * n + g.textTokens + 4 * d + 256) + n;
+  const row = 4 * (3 * strata + 7 * n + g.textTokens + 4 * d + 256) + n;
   return align(Math.max(attend, block, row) + 1024);
 }

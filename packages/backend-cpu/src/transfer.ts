@@ -32,7 +32,10 @@ function headView(work: Work, transfer: Transfer, tensors: Tensors, head: number
 /** Copies one head into `target`, token by token where an order is given. */
 export function loadHead(work: Work, transfer: Transfer, tensors: Tensors, head: number, target: Uint8Array): void {
   const { bytes, rowBytes } = headView(work, transfer, tensors, head);
-  if (transfer.order === undefined) return target.set(bytes);
+  if (transfer.order === undefined) {
+    target.set(bytes);
+    return;
+  }
   const order = tensors[transfer.order].data as Int32Array;
   const copy = rowCopier(bytes, target, rowBytes);
   for (let i = 0; i < order.length; i++) copy(order[i], i);
@@ -63,7 +66,10 @@ export function storeHead(
   source: Uint8Array,
 ): void {
   const { bytes, rowBytes } = headView(work, transfer, tensors, head);
-  if (transfer.order === undefined) return bytes.set(source, at);
+  if (transfer.order === undefined) {
+    bytes.set(source, at);
+    return;
+  }
   const order = tensors[transfer.order].data as Int32Array;
   const [first, end] = [at / rowBytes, (at + source.length) / rowBytes];
   const copy = rowCopier(source, bytes, rowBytes);

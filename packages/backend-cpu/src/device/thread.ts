@@ -94,7 +94,10 @@ export class Thread {
   }
 
   #answer(message: Answer): void {
-    if (message.kind === "progress") return this.#waiting[0]?.onProgress?.(message.done);
+    if (message.kind === "progress") {
+      this.#waiting[0]?.onProgress?.(message.done);
+      return;
+    }
     const waiting = this.#waiting.shift();
     if (this.#waiting.length === 0) this.#worker.hold(false);
     if (message.kind === "done") waiting?.resolve(message);

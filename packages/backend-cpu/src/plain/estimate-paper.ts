@@ -1,6 +1,6 @@
 import * as L from "../job-layout.js";
 import { dot, type Job } from "./heap.js";
-import { selectRow } from "./select.js";
+import { ordered, selectRow } from "./select.js";
 import { textLogits } from "./text.js";
 
 /** Unit: a query block. Probabilities, selection, gain test, R and E (algorithm.md sections 3 to 6). */
@@ -11,16 +11,17 @@ export function estimatePaper(job: Job, row: number, scratch: number): void {
   const p = scratch >>> 2;
   const y = p + n + 4;
   const scores = y + text + 4;
-  const marks = (scores + n + 4) << 2;
+  const ranks = scores + n + 4;
+  const marks = (ranks + n + 4) << 2;
   const query = job.words(L.QUERY_MEAN) + row * d;
   const keys = job.words(L.KEY_MEAN);
   for (let j = 0; j < n; j++) f32[scores + j] = dot(f32, query, keys + j * d, d);
   textLogits(job, query, y);
-  const textMass = probabilities(job, scores, p, y);
+  const textMass = probabilities(job, scores, p, y, ranks);
 
   const competes = job.int(L.TEXT_COMPETES) !== 0 && text > 0;
   if (competes) f32[p + n] = textMass;
-  const ranking = { columns: n + (competes ? 1 : 0), keys: p, weights: p, base: competes ? 0 : textMass };
+  const ranking = { columns: n + (competes ? 1 : 0), keys: ranks, weights: p, base: competes ? 0 : textMass };
   selectRow(job, row, job.int(L.RANKED) ? ranking : undefined, marks);
   keep(job, row, scores, p, textMass);
 
@@ -43,10 +44,14 @@ export function estimatePaper(job: Job, row: number, scratch: number): void {
   if (rectify) f32[job.words(L.FACTOR) + row] = factor;
 }
 
-/** Softmax in which a block weighs as many keys as it holds; returns the mass of all text. */
-function probabilities(job: Job, scores: number, p: number, y: number): number {
+/**
+ * Softmax in which a block weighs as many keys as it holds; returns the mass of all text.
+ *
+ * Blocks are ranked by their logits (`ranks`, text last): the probabilities of peaked rows vanish in f32.
+ */
+function probabilities(job: Job, scores: number, p: number, y: number, ranks: number): number {
   const { heap, visualBlocks: n } = job;
-  const { f32 } = heap;
+  const { f32, i32 } = heap;
   const scale = job.float(L.SCALE);
   const uniform = job.int(L.UNIFORM_WEIGHTS) !== 0;
   const text = job.int(L.TEXT_VALID);
@@ -57,10 +62,13 @@ function probabilities(job: Job, scores: number, p: number, y: number): number {
     top = Math.max(top, logit);
   }
   for (let m = 0; m < text; m++) top = Math.max(top, f32[y + m]);
+  for (let j = 0; j < n; j++) i32[ranks + j] = ordered(i32[p + j]);
   let sum = 0;
   let textSum = 0;
   for (let j = 0; j < n; j++) sum += f32[p + j] = Math.exp(f32[p + j] - top);
   for (let m = 0; m < text; m++) textSum += Math.exp(f32[y + m] - top);
+  f32[ranks + n] = top + Math.log(textSum);
+  i32[ranks + n] = ordered(i32[ranks + n]);
   for (let j = 0; j < n; j++) f32[p + j] /= sum + textSum;
   return textSum / (sum + textSum);
 }

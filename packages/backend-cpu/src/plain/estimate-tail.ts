@@ -1,12 +1,12 @@
 import * as L from "../job-layout.js";
 import { dot, type Job } from "./heap.js";
-import { selectRow } from "./select.js";
+import { ordered, selectRow } from "./select.js";
 import { addTextValues, textLogits } from "./text.js";
 
 /** Unit: a query block. Bias of every stratum, block errors and selection (beyond.md sections 5 and 6). */
 export function estimateTail(job: Job, row: number, scratch: number): void {
   const { heap, headDim: d, visualBlocks: n } = job;
-  const { f32, u8 } = heap;
+  const { f32, i32, u8 } = heap;
   const c = job.int(L.STRATA_PER_BLOCK);
   const strata = n * c;
   const text = job.int(L.TEXT_VALID);
@@ -16,12 +16,15 @@ export function estimateTail(job: Job, row: number, scratch: number): void {
   const tau = y + text + 4;
   const errors = tau + strata + 4;
   const masses = errors + n + 4;
-  const mean = masses + n + 4;
+  const keys = masses + n + 4;
+  const levels = keys + n + 4;
+  const mean = levels + strata + 4;
   const marks = (mean + d + 4) << 2;
   const bias = job.words(L.BIAS) + row * strata;
   const query = job.words(L.QUERY_MEAN) + row * d;
 
   logits(job, row, group, { w, tau, bias });
+  f32.copyWithin(levels, w, w + strata);
   textLogits(job, query, y);
   const textMass = softmax(f32, w, strata, y, text);
 
@@ -39,7 +42,10 @@ export function estimateTail(job: Job, row: number, scratch: number): void {
     for (let x = 0; x < d; x++) distance += (f32[values + u * d + x] - f32[mean + x]) ** 2;
     const t = Math.min(f32[tau + u], cap);
     const j = Math.floor(u / c);
-    f32[errors + j] += weight * weight * (t * f32[noise + u] + 0.25 * t * t * distance);
+    const harm = t * f32[noise + u] + 0.25 * t * t * distance;
+    f32[errors + j] += weight * weight * harm;
+    // Squared weights vanish in f32 on peaked rows, so blocks are ranked by logarithms (beyond.md section 8 no. 10).
+    f32[levels + u] = Math.max(LOWEST, f32[levels + u] + 0.5 * Math.log(harm));
     f32[masses + j] += weight;
   }
   keep(job, row, L.BLOCK_ERROR, errors, n);
@@ -48,10 +54,28 @@ export function estimateTail(job: Job, row: number, scratch: number): void {
   keep(job, row, L.STRATA_BIAS, bias, strata);
 
   // The query block's own key block comes first.
-  f32[errors + row] = Number.POSITIVE_INFINITY;
-  if (!job.int(L.RANKED)) f32.fill(0, errors, errors + row).fill(0, errors + row + 1, errors + n);
-  selectRow(job, row, { columns: n, keys: errors, weights: masses, base: textMass }, marks);
+  if (job.int(L.RANKED)) rankingKeys(job, levels, keys, c);
+  else i32.fill(0, keys, keys + n);
+  i32[keys + row] = 0x7fffffff;
+  selectRow(job, row, { columns: n, keys, weights: masses, base: textMass }, marks);
   for (let u = 0; u < strata; u++) if (u8[marks + Math.floor(u / c)]) f32[bias + u] = Number.NEGATIVE_INFINITY;
+}
+
+/** Below every level that occurs. */
+const LOWEST = -1e30;
+
+/** Keys that order blocks by E: log sqrt E up to a constant of the row. */
+function rankingKeys(job: Job, levels: number, keys: number, c: number): void {
+  const { heap, visualBlocks: n } = job;
+  const { f32, i32 } = heap;
+  for (let j = 0; j < n; j++) {
+    const own = f32.subarray(levels + j * c, levels + (j + 1) * c);
+    const top = Math.max(...own);
+    let sum = 0;
+    for (const level of own) sum += Math.exp(2 * (level - top));
+    f32[keys + j] = top > LOWEST ? top + 0.5 * Math.log(sum) : LOWEST;
+    i32[keys + j] = ordered(i32[keys + j]);
+  }
 }
 
 /** Logits x with the uncapped shift, the logit variances tau and the bias with the capped shift. */

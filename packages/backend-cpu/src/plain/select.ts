@@ -5,7 +5,7 @@ import type { Job } from "./heap.js";
 export interface Ranking {
   /** Columns that are ranked: visual blocks, and text last when it competes. */
   readonly columns: number;
-  /** Sort keys, none negative, higher first; equal keys by lower index. */
+  /** Ranking keys as `ordered` bits (i32), higher first; equal keys by lower index. */
   readonly keys: number;
   /** Mass of each column, for cover mass. */
   readonly weights: number;
@@ -13,11 +13,13 @@ export interface Ranking {
   readonly base: number;
 }
 
+/** The bits of a float as an integer that orders like it. */
+export const ordered = (bits: number): number => bits ^ ((bits >> 31) & 0x7fffffff);
+
 /**
  * Chooses the blocks of row `row` and writes its list (algorithm.md section 4, beyond.md section 6).
  *
- * Without a sort: a column is selected when its key is above a threshold, and the threshold is found bit by bit,
- * since non-negative floats order like their bit patterns. `marks` (u8, `columns`) is left with 1 where selected.
+ * Without a sort: a column is selected when its key is above a threshold, and the threshold is found bit by bit. `marks` (u8, `columns`) is left with 1 where selected.
  */
 export function selectRow(job: Job, row: number, ranking: Ranking | undefined, marks: number): void {
   const { heap, visualBlocks: n } = job;
@@ -54,6 +56,8 @@ function rank(job: Job, { columns, keys, weights, base }: Ranking, marks: number
 /** The fewest leading columns whose mass exceeds `cover`, or all of them. */
 function covering(job: Job, { columns, keys, weights, base }: Ranking, cover: number): number {
   const { i32, f32 } = job.heap;
+  // The mass of text alone may exceed `cover`; one column is kept all the same.
+  if (base > cover) return 1;
   const threshold = searchBits((bits) => {
     let mass = base;
     for (let j = 0; j < columns; j++) if (i32[keys + j] >= bits) mass += f32[weights + j];
@@ -71,13 +75,13 @@ function covering(job: Job, { columns, keys, weights, base }: Ranking, cover: nu
       count++;
       mass += f32[weights + j];
     }
-  // The mass of text alone may exceed `cover`; one column is kept all the same.
-  return mass > cover ? Math.max(1, count) : columns;
+  return mass > cover ? count : columns;
 }
 
-/** The largest 31-bit pattern for which `holds` is true (it is monotone); 0 when none is. */
-function searchBits(holds: (bits: number) => boolean): number {
+/** The largest key bound for which `holds` is true (it is monotone); the lowest when none is. */
+function searchBits(holds: (bound: number) => boolean): number {
+  // Found as an unsigned number, of which a key is the signed form.
   let bits = 0;
-  for (let bit = 1 << 30; bit > 0; bit >>= 1) if (holds(bits | bit)) bits |= bit;
-  return bits;
+  for (let bit = 31; bit >= 0; bit--) if (holds((bits | (1 << bit)) ^ (1 << 31))) bits |= 1 << bit;
+  return bits ^ (1 << 31);
 }
