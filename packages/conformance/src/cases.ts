@@ -19,6 +19,8 @@ export interface ConformanceCase {
   readonly spec: AttentionSpec;
   readonly inputs: InputKind;
   readonly seed: number;
+  /** Scores tie exactly: the rule for ties decides, and no entry of the mask may differ. */
+  readonly exactMask?: boolean;
 }
 
 const MODES = ["none", "paper", "tail"] as const;
@@ -28,7 +30,8 @@ const cases: ConformanceCase[] = [];
 
 function add(name: string, spec: AttentionSpec, inputs: InputKind = "field"): void {
   const size = spec.visualTokens + (spec.textTokens ?? 0) <= 512 ? "small" : "normal";
-  cases.push({ name, size, spec, inputs, seed: 100 + cases.length });
+  const exactMask = inputs === "equal";
+  cases.push({ name, size, spec, inputs, seed: 100 + cases.length, exactMask });
 }
 
 function addModes(name: string, spec: AttentionSpec, inputs: InputKind = "field"): void {

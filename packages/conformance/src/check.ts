@@ -21,12 +21,16 @@ export interface Check {
 
 export type Outcome = Omit<Check, "suite" | "case" | "tensor">;
 
-/** Compares numbers; infinities must agree exactly, NaN never passes. `shape` turns the first index into coordinates. */
+/**
+ * Compares numbers; infinities must agree exactly, NaN never passes. `shape` turns the first index into coordinates;
+ * elements that `includes` refuses are not compared.
+ */
 export function compareFloats(
   got: ArrayLike<number>,
   expected: ArrayLike<number>,
   tolerance: number,
   shape: readonly number[] = [expected.length],
+  includes: (index: number) => boolean = () => true,
 ): Outcome {
   if (got.length !== expected.length)
     return { ok: false, note: `has ${got.length} elements, expected ${expected.length}` };
@@ -37,10 +41,10 @@ export function compareFloats(
   let maxError = 0;
   let first = -1;
   for (let i = 0; i < expected.length; i++) {
-    if (got[i] === expected[i]) continue;
+    if (got[i] === expected[i] || !includes(i)) continue;
     const error = Math.abs(got[i] - expected[i]) / unit;
     const wrong = !(error <= tolerance);
-    maxError = Number.isNaN(error) ? Infinity : Math.max(maxError, error);
+    maxError = Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(maxError, error);
     if (wrong && first < 0) first = i;
   }
   if (first < 0) return { ok: true, maxError, tolerance };

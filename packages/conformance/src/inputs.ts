@@ -1,7 +1,10 @@
 import { type FloatDType, type Geometry, HostTensor } from "@spaattn/core";
 import { seededNormal } from "./random.js";
 
-/** What a case's tokens look like. `field` is smooth along the sequence, as tokens along a curve are. */
+/**
+ * What a case's tokens look like. `field` is smooth along the sequence, as tokens along a curve are; `equal` has queries
+ * of zero, so that every score is exactly the same.
+ */
 export type InputKind = "field" | "equal" | "huge" | "tiny" | "peaked" | "noise";
 
 export interface CaseInputs {
@@ -29,12 +32,10 @@ export function makeInputs(kind: InputKind, geometry: Geometry, dtype: FloatDTyp
     const weights = projections(headDim, normal);
     for (let token = 0; token < tokens; token++) {
       const offset = (plane * tokens + token) * headDim;
-      const features =
-        kind === "equal" ? new Array<number>(FEATURES).fill(0.5) : featuresOf(kind, token, geometry, normal);
-      const noise = kind === "equal" ? () => 0 : normal;
-      fill(query.data, offset, weights.query, features, GAIN[kind], 0.3, noise);
-      fill(key.data, offset, weights.key, features, GAIN[kind], 0.3, noise);
-      fill(value.data, offset, weights.value, features, 1, 0.5, noise);
+      const features = featuresOf(kind, token, geometry, normal);
+      fill(query.data, offset, weights.query, features, kind === "equal" ? 0 : GAIN[kind], 0.3, normal);
+      fill(key.data, offset, weights.key, features, GAIN[kind], 0.3, normal);
+      fill(value.data, offset, weights.value, features, 1, 0.5, normal);
       if (token >= geometry.visualTokens + geometry.textValid[item]) poison(query, key, value, offset, headDim);
     }
   }

@@ -12,8 +12,10 @@ export interface MaskQuestion {
   readonly masses: ArrayLike<number>;
   /** n, or n + 1 with a text column at the end. */
   readonly columns: number;
-  /** Relative gap below which a decision may fall either way. */
-  readonly margin: number;
+  /** Relative gap up to which a decision may fall either way; undefined: nothing may differ. */
+  readonly margin: number | undefined;
+  /** Planes `[b, h]` that are not compared. */
+  readonly without?: ReadonlySet<number>;
 }
 
 /**
@@ -24,6 +26,7 @@ export function checkMask(question: MaskQuestion): Outcome {
   const { got, expected, spec } = question;
   const { geometry } = resolveSpec(spec);
   const n = geometry.visualBlocks;
+  const plane = (row: number) => Math.floor(row / n);
   const shape = [geometry.batch, geometry.heads, n, n];
   let close = 0;
   for (let row = 0; row < geometry.batch * geometry.heads * n; row++) {
@@ -31,9 +34,9 @@ export function checkMask(question: MaskQuestion): Outcome {
     const a = got.subarray(...range);
     const b = expected.subarray(...range);
     const first = a.findIndex((x, i) => x !== b[i]);
-    if (first < 0) continue;
+    if (first < 0 || question.without?.has(plane(row))) continue;
     const margin = rowMargin(question, row);
-    if (margin > question.margin)
+    if (question.margin === undefined || margin > question.margin)
       return {
         ok: false,
         maxError: a.filter((x, i) => x !== b[i]).length,
@@ -75,36 +78,38 @@ function rowMargin(question: MaskQuestion, row: number): number {
   const sums = ranked.map((j) => (covering += mass(j)));
   const covered = sums.filter((sum) => sum <= p).length + 1;
   const need = Math.min(Math.max(covered, lowered.topBlocks[head]), ranked.length);
-  const gap = need < ranked.length ? relative(score(ranked[need - 1]), score(ranked[need])) : Infinity;
-  const sumGap = p > 0 ? Math.min(...sums.map((sum) => Math.abs(sum - p))) : Infinity;
+  const gap = need < ranked.length ? relative(score(ranked[need - 1]), score(ranked[need])) : Number.POSITIVE_INFINITY;
+  const sumGap = p > 0 ? Math.min(...sums.map((sum) => Math.abs(sum - p))) : Number.POSITIVE_INFINITY;
   return Math.min(gap, sumGap);
 }
 
 const sumOf = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0);
 const relative = (a: number, b: number) => (a === b ? 0 : Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b)));
 
-/** Compares gain maps, forgiving entries whose two sides are closer than the margin. */
+/** An outcome, and the rows `[b, h, n]` whose rectification differs although nothing is wrong. */
+export interface GainOutcome {
+  readonly outcome: Outcome;
+  readonly close: ReadonlySet<number>;
+}
+
+/** Compares gain maps `[b, h, n, n]`, forgiving entries whose two sides are closer than the margin. */
 export function checkGain(
   got: ArrayLike<number>,
   expected: ArrayLike<number>,
   sides: { readonly gain: ArrayLike<number>; readonly error: ArrayLike<number> },
   margin: number,
   shape: readonly number[],
-): Outcome {
-  let close = 0;
+): GainOutcome {
+  const close = new Set<number>();
   for (let i = 0; i < expected.length; i++) {
     if (got[i] === expected[i]) continue;
-    const gap = relative(sides.gain[i], sides.error[i]);
-    if (gap > margin)
-      return {
-        ok: false,
-        maxError: 1,
-        tolerance: 0,
-        firstIndex: unravel(i, shape),
-        got: got[i],
-        expected: expected[i],
-      };
-    close++;
+    if (relative(sides.gain[i], sides.error[i]) > margin) {
+      const firstIndex = unravel(i, shape);
+      const outcome = { ok: false, maxError: 1, tolerance: 0, firstIndex, got: got[i], expected: expected[i] };
+      return { outcome, close };
+    }
+    close.add(Math.floor(i / shape[3]));
   }
-  return { ok: true, maxError: 0, tolerance: 0, ...(close > 0 ? { note: `${close} entries too close to call` } : {}) };
+  const note = close.size > 0 ? { note: `${close.size} rows with a gain too close to call` } : {};
+  return { outcome: { ok: true, maxError: 0, tolerance: 0, ...note }, close };
 }

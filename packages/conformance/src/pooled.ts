@@ -1,31 +1,19 @@
 import type { HostTensor } from "@spaattn/core";
+import { dot } from "@spaattn/mask";
 
 /** The two sides of the gain test (algorithm.md section 5) from pooled tensors `[b, h, n, d]`, each `[b, h, n, n]`. */
-export function gainSides(tensors: {
-  readonly queryMean: HostTensor;
-  readonly keyMean: HostTensor;
-  readonly queryDeviation: HostTensor;
-  readonly keyDeviation: HostTensor;
-}): { gain: Float64Array; error: Float64Array } {
+export function gainSides(tensors: Readonly<Record<string, HostTensor>>): { gain: Float64Array; error: Float64Array } {
   const [batch, heads, n, d] = tensors.queryMean.shape;
-  const [q, k, dq, dk] = [tensors.queryMean, tensors.keyMean, tensors.queryDeviation, tensors.keyDeviation].map(
-    (t) => t.data,
-  );
+  const rows = (name: string) => Float64Array.from(tensors[name].data);
+  const [q, k] = [rows("queryMean"), rows("keyMean")];
+  const [dq, dk] = [rows("queryDeviation"), rows("keyDeviation")];
   const gain = new Float64Array(batch * heads * n * n);
   const error = new Float64Array(gain.length);
-  for (let plane = 0; plane < batch * heads; plane++)
-    for (let i = 0; i < n; i++)
-      for (let j = 0; j < n; j++) {
-        const [a, b] = [(plane * n + i) * d, (plane * n + j) * d];
-        let [score, left, right] = [0, 0, 0];
-        for (let c = 0; c < d; c++) {
-          score += q[a + c] * k[b + c];
-          left += dq[a + c] * k[b + c];
-          right += q[a + c] * dk[b + c];
-        }
-        const at = (plane * n + i) * n + j;
-        gain[at] = Math.abs(score);
-        error[at] = Math.abs(left) + Math.abs(right);
-      }
+  for (let at = 0; at < gain.length; at++) {
+    const i = Math.floor(at / n);
+    const j = Math.floor(i / n) * n + (at % n);
+    gain[at] = Math.abs(dot(q, i, k, j, d));
+    error[at] = Math.abs(dot(dq, i, k, j, d)) + Math.abs(dot(q, i, dk, j, d));
+  }
   return { gain, error };
 }

@@ -1,35 +1,85 @@
-import type { Outcome } from "./check.js";
+import { type AttentionSpec, type HostTensor, resolveSpec } from "@spaattn/core";
+import { strataMargins } from "@spaattn/rectify";
+import { type Outcome, unravel } from "./check.js";
+import type { CaseInputs } from "./inputs.js";
 
-export interface StrataOrders {
+export interface StrataQuestion {
+  readonly spec: AttentionSpec;
+  /** In curve order. */
+  readonly inputs: CaseInputs;
   /** `[b, h, n * blockSize]` slot to token tables. */
-  readonly got: ArrayLike<number>;
-  readonly expected: ArrayLike<number>;
-  /** Slots per stratum. */
-  readonly slots: number;
-  readonly visualTokens: number;
+  readonly got: HostTensor;
+  readonly expected: HostTensor;
+  /** Relative gap at a cut below which a token may fall on either side. */
+  readonly margin: number;
+}
+
+/** An outcome, and the heads `[b, h]` whose strata differ although nothing is wrong. */
+export interface StrataOutcome {
+  readonly outcome: Outcome;
+  readonly close: ReadonlySet<number>;
 }
 
 /**
- * Compares stratum orders as sets of valid tokens per stratum (beyond.md section 13).
- *
- * `allowed` is the share of tokens that may sit elsewhere because two projections were too close to call.
+ * Compares stratum orders as sets of tokens per stratum (beyond.md section 13). A block may differ only where the
+ * oracle's own cut is closer than the margin.
  */
-export function checkStrata({ got, expected, slots, visualTokens }: StrataOrders, allowed: number): Outcome {
-  if (got.length !== expected.length)
-    return { ok: false, note: `has ${got.length} entries, expected ${expected.length}` };
-  let [moved, first] = [0, -1];
-  for (let start = 0; start < expected.length; start += slots) {
-    const members = new Set<number>();
-    for (let i = start; i < start + slots; i++) if (expected[i] < visualTokens) members.add(expected[i]);
-    let found = 0;
-    for (let i = start; i < start + slots; i++) if (got[i] < visualTokens && members.has(got[i])) found++;
-    if (found < members.size) {
-      moved += members.size - found;
-      if (first < 0) first = start;
+export function checkStrata(question: StrataQuestion): StrataOutcome {
+  const { got, expected, spec } = question;
+  const { geometry, tail } = resolveSpec(spec);
+  const { blockSize, visualBlocks: n } = geometry;
+  const close = new Set<number>();
+  if (got.data.length !== expected.data.length)
+    return { outcome: { ok: false, note: `has ${got.data.length} entries, expected ${expected.data.length}` }, close };
+  const slots = blockSize / tail.strataPerBlock;
+  let blocks = 0;
+  for (let block = 0; block < expected.data.length / blockSize; block++) {
+    const wrong = misplaced(got.data, expected.data, block * blockSize, blockSize, slots);
+    if (wrong < 0) continue;
+    const plane = Math.floor(block / n);
+    const gap = blockMargins(question, plane)[block % n];
+    if (gap > question.margin) {
+      const outcome: Outcome = {
+        ok: false,
+        maxError: 1,
+        tolerance: 0,
+        firstIndex: unravel(wrong, expected.shape),
+        got: got.data[wrong],
+        expected: expected.data[wrong],
+        note: `decided by a relative gap of ${gap.toExponential(1)}, which is clear enough`,
+      };
+      return { outcome, close };
     }
+    close.add(plane);
+    blocks++;
   }
-  const share = moved / expected.length;
-  const note = moved > 0 ? `${moved} tokens in another stratum` : undefined;
-  if (share <= allowed) return { ok: true, maxError: share, tolerance: allowed, ...(note ? { note } : {}) };
-  return { ok: false, maxError: share, tolerance: allowed, firstIndex: [first], ...(note ? { note } : {}) };
+  const note = blocks > 0 ? { note: `${blocks} blocks cut too close to call` } : {};
+  return { outcome: { ok: true, maxError: 0, tolerance: 0, ...note }, close };
+}
+
+/** The first slot of a block whose token belongs to another stratum, or -1. */
+function misplaced(
+  got: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  start: number,
+  blockSize: number,
+  slots: number,
+): number {
+  for (let from = start; from < start + blockSize; from += slots) {
+    const members = new Set<number>();
+    for (let i = from; i < from + slots; i++) members.add(expected[i]);
+    for (let i = from; i < from + slots; i++) if (!members.delete(got[i])) return i;
+  }
+  return -1;
+}
+
+/** How close the oracle's cuts are in one `[b, h]` plane. */
+function blockMargins({ spec, inputs }: StrataQuestion, plane: number): Float64Array {
+  const { geometry, tail } = resolveSpec(spec);
+  const { tokens, visualTokens, headDim, blockSize } = geometry;
+  const rows = (tensor: HostTensor) => {
+    const start = plane * tokens * headDim;
+    return Float64Array.from(tensor.toFloat32().subarray(start, start + visualTokens * headDim));
+  };
+  return strataMargins(rows(inputs.query), rows(inputs.key), { visualTokens, headDim, blockSize }, tail);
 }

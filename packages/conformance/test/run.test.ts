@@ -73,6 +73,50 @@ describe("run", () => {
     expect(await failures(backend, "whole blocks, paper")).toContain("keyDeviation");
   });
 
+  it("notices that the rule for ties is another one", async () => {
+    // The last column instead of the first, in rows of equal scores.
+    const backend = await broken({
+      estimate: ({ counts, indices }) => {
+        const lists = (indices as HostTensor<"i32">).data;
+        const stride = (indices as HostTensor).shape[3];
+        const chosen = (counts as HostTensor<"i32">).data[0];
+        // 7 visual blocks of which 3 are kept: 0, 1, 2 and the text block 7.
+        expect([...lists.subarray(0, chosen)]).toEqual([0, 1, 2, 7]);
+        lists[2] = 6;
+        expect(stride).toBeGreaterThan(3);
+      },
+    });
+    expect(await failures(backend, "all scores equal, none")).toEqual(["mask"]);
+  });
+
+  it("notices a text block too few", async () => {
+    const backend = await broken({
+      estimate: ({ counts }) => void (counts as HostTensor<"i32">).data.forEach((x, i, all) => void (all[i] = x - 1)),
+    });
+    expect(await failures(backend, "ragged, with text, none")).toContain("text in the mask");
+  });
+
+  it("notices strata that differ without a reason", async () => {
+    const backend = await broken({
+      summarize: ({ order }) => {
+        const slots = order && (order as HostTensor<"i32">).data;
+        if (slots) [slots[0], slots[40]] = [slots[40], slots[0]];
+      },
+    });
+    expect(await failures(backend, "strata local")).toEqual(["order"]);
+  });
+
+  it("notices inputs that were written to", async () => {
+    const honest = await reference.create();
+    const backend = Object.create(honest) as Backend;
+    backend.prepare = async (plan) => interpret(backend, plan);
+    backend.attend = async (step, inputs, outputs, context) => {
+      await honest.attend(step, inputs, outputs, context);
+      (inputs.value as HostTensor).data[7] = 0;
+    };
+    expect(await failures(backend, "dense")).toContain("value after the runs");
+  });
+
   it("turns a thrown error into a failed check", async () => {
     const backend = await broken({
       summarize: () => {

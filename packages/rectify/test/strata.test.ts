@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fixSign, localDirection, normalise, sharedDirections, strataOrder } from "../src/index.js";
+import { fixSign, localDirection, normalise, sharedDirections, strataMargins, strataOrder } from "../src/index.js";
 
 const shape = { visualTokens: 52, headDim: 3, blockSize: 16 };
 const matrix = (seed: number, rows = 52) => Float64Array.from({ length: rows * 3 }, (_, i) => Math.sin(seed + 5.3 * i));
@@ -50,6 +50,28 @@ describe("strata", () => {
       expect([...strataOrder(matrix(1), key, shape, { strata, strataPerBlock: 4, steps: 8 })]).toEqual(
         Array.from({ length: 64 }, (_, i) => i),
       );
+  });
+});
+
+describe("strata margins", () => {
+  it("are the gap at the closest cut over the extent of the block", () => {
+    // Keys on a line through all channels: positions 0 to 15, the middle two moved together.
+    const along = Array.from({ length: 16 }, (_, i) => (i === 8 ? 7.25 : i));
+    const key = Float64Array.from({ length: 48 }, (_, i) => along[Math.floor(i / 3)]);
+    const own = { ...shape, visualTokens: 16 };
+    const margin = (c: number) => strataMargins(key, key, own, { strata: "local", strataPerBlock: c, steps: 8 })[0];
+    expect(margin(2)).toBeCloseTo(0.25 / 15, 12);
+    expect(margin(1)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("are 0 for ties and infinite where padding leaves no choice", () => {
+    const key = new Float64Array(6 * 3).fill(2);
+    const margins = (N: number) =>
+      strataMargins(key, key, { ...shape, visualTokens: N }, { strata: "local", strataPerBlock: 2, steps: 8 })[0];
+    expect(margins(6)).toBe(Number.POSITIVE_INFINITY);
+    expect(
+      strataMargins(matrix(1).fill(1), matrix(1).fill(1), shape, { strata: "local", strataPerBlock: 2, steps: 8 })[0],
+    ).toBe(0);
   });
 });
 

@@ -83,15 +83,3 @@ export function pickRows(full: HostTensor, rows: readonly number[]): HostTensor<
     }
   return picked;
 }
-
-/** L2 norm over all visual rows. */
-export function visualNorm(full: HostTensor, visualTokens: number): number {
-  const [batch, heads, tokens, d] = full.shape;
-  const data = full.toFloat32();
-  let sum = 0;
-  for (let plane = 0; plane < batch * heads; plane++) {
-    const start = plane * tokens * d;
-    for (let i = start; i < start + visualTokens * d; i++) sum += data[i] ** 2;
-  }
-  return Math.sqrt(sum);
-}

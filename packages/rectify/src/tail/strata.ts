@@ -26,6 +26,36 @@ export function strataOrder(
   shape: HeadShape,
   options: StrataOptions,
 ): Int32Array {
+  return splitBlocks(query, key, shape, options, () => {});
+}
+
+/**
+ * How close the decisions of `strataOrder` are, `[n]`: the smallest gap at a cut of the block, relative to the extent of
+ * what is cut; infinite where nothing is cut, 0 where a tie is resolved by token order.
+ */
+export function strataMargins(
+  query: Float64Array,
+  key: Float64Array,
+  shape: HeadShape,
+  options: StrataOptions,
+): Float64Array {
+  const margins = new Float64Array(blockCount(shape)).fill(Number.POSITIVE_INFINITY);
+  splitBlocks(query, key, shape, options, (block, gap) => {
+    margins[block] = Math.min(margins[block], gap);
+  });
+  return margins;
+}
+
+/** Told of every cut: the block, and the relative gap between the tokens on either side. */
+type OnCut = (block: number, gap: number) => void;
+
+function splitBlocks(
+  query: Float64Array,
+  key: Float64Array,
+  shape: HeadShape,
+  options: StrataOptions,
+  onCut: OnCut,
+): Int32Array {
   const { blockSize, visualTokens, headDim } = shape;
   const order = Int32Array.from({ length: blockCount(shape) * blockSize }, (_, slot) => slot);
   if (options.strata === "contiguous" || options.strataPerBlock === 1) return order;
@@ -35,7 +65,9 @@ export function strataOrder(
     : (tokens) => localDirection(centred(key, tokens, visualTokens, headDim), headDim, options.steps);
   const levels = Math.log2(options.strataPerBlock);
   for (let start = 0; start < order.length; start += blockSize)
-    split(order.subarray(start, start + blockSize), key, shape, direction, 0, levels);
+    split(order.subarray(start, start + blockSize), key, shape, direction, 0, levels, (gap) =>
+      onCut(start / blockSize, gap),
+    );
   return order;
 }
 
@@ -47,6 +79,7 @@ function split(
   direction: Direction,
   level: number,
   levels: number,
+  onCut: (gap: number) => void,
 ): void {
   if (level === levels) return;
   const { visualTokens, headDim } = shape;
@@ -58,9 +91,13 @@ function split(
   // Infinity - Infinity is NaN: compare instead of subtracting, so that padding keeps its order.
   slots.sort((a, b) => (at(a) < at(b) ? -1 : at(a) > at(b) ? 1 : a - b));
   const half = slots.length / 2;
+  const valid = slots.findLast((token) => token < visualTokens);
+  // A cut between valid tokens can fall elsewhere; one against padding cannot.
+  if (valid !== undefined && slots[half] < visualTokens)
+    onCut((at(slots[half]) - at(slots[half - 1])) / (at(valid) - at(slots[0]) || 1));
   for (const child of [slots.subarray(0, half), slots.subarray(half)]) {
     child.sort();
-    split(child, key, shape, direction, level + 1, levels);
+    split(child, key, shape, direction, level + 1, levels, onCut);
   }
 }
 
