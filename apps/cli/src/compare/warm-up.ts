@@ -1,7 +1,7 @@
 import { type Backend, HostTensor } from "@spaattn/core";
 import { compare, inputsFromCapture, type LabInputs } from "@spaattn/lab";
 
-const TOKENS = 1024;
+const TOKENS = 512;
 
 /**
  * Runs every mode once on a few tokens of the same kind, so that what a backend does at its first run (compiling

@@ -5,7 +5,10 @@ import { formatTable } from "../terminal/table.js";
 
 /** The command `models`. */
 export function runModels({ terminal }: CommandContext): void {
-  if (terminal.json) return terminal.printJson({ models });
+  if (terminal.json) {
+    terminal.printJson({ models });
+    return;
+  }
   const [titles, ...lines] = formatTable(
     [
       { title: "name", align: "left" },

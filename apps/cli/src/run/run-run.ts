@@ -46,7 +46,13 @@ export async function runRun(path: string, flags: RunFlags, { terminal, signal }
         progress.clear();
         const names = Object.keys(tensors);
         if (terminal.json)
-          terminal.printJson({ output: flags.output, backend: backend.name, tensors, density, ms: result.report.ms });
+          terminal.printJson({
+            output: flags.output,
+            backend: backend.name,
+            tensors: shapesOf(tensors),
+            density,
+            ms: result.report.ms,
+          });
         else
           terminal.print(
             `${flags.output}: ${names.join(", ")} (${milliseconds(result.report.ms)} on ${backend.name}` +
@@ -60,6 +66,9 @@ export async function runRun(path: string, flags: RunFlags, { terminal, signal }
     progress.clear();
   }
 }
+
+const shapesOf = (tensors: Readonly<Record<string, Tensor>>) =>
+  Object.fromEntries(Object.entries(tensors).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
 
 function extrasOf(flags: RunFlags): Extra[] {
   const { rectify, dense } = flags;

@@ -40,7 +40,7 @@ export class Terminal {
   /** Text in a style, where the result goes to a terminal with colours (https://no-color.org). */
   style(style: Style, text: string): string {
     return this.#out.isTTY && this.#error.isTTY && !this.#environment.NO_COLOR && this.#environment.TERM !== "dumb"
-      ? styleText(style, text)
+      ? styleText(style, text, { validateStream: false })
       : text;
   }
 
