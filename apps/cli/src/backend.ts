@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Backend, type BackendProvider, SpaAttnError } from "@spaattn/core";
 import { moduleResolve } from "import-meta-resolve";
-import { KNOWN_BACKENDS, resolveBackend } from "spaattn";
+import { resolveBackend } from "spaattn";
 
 /** As Node itself resolves `import`; the checkout's sources where this very program runs from them. */
 const CONDITIONS = new Set([
@@ -12,12 +12,16 @@ const CONDITIONS = new Set([
   ...process.execArgv.flatMap((flag) => flag.match(/^--conditions=(.+)$/)?.[1] ?? []),
 ]);
 
-/**
- * Imports a backend module: the project's own as seen from here, files and packages as seen from the current directory.
- */
+/** The project's own, as seen from here; the CPU backend is built into `spaattn`. */
+const OWN: Readonly<Record<string, () => Promise<unknown>>> = {
+  "@spaattn/backend-webgpu": () => import("@spaattn/backend-webgpu"),
+  "@spaattn/backend-cuda": () => import("@spaattn/backend-cuda"),
+  "@spaattn/reference": () => import("@spaattn/reference"),
+};
+
+/** Imports a backend module; files and packages as seen from the current directory. */
 async function importFromHere(specifier: string): Promise<unknown> {
-  const known = KNOWN_BACKENDS.find((backend) => backend.package === specifier);
-  if (known) return import(known.package);
+  if (Object.hasOwn(OWN, specifier)) return OWN[specifier]();
   const path = resolve(specifier);
   if (/^\.{0,2}[\\/]|^[a-zA-Z]:[\\/]/.test(specifier) || existsSync(path)) return import(pathToFileURL(path).href);
   const here = pathToFileURL(`${process.cwd()}/`);
