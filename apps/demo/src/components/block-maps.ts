@@ -144,7 +144,7 @@ export class BlockMaps extends CanvasView {
     `;
   }
 
-  protected override paint(): void {
+  override paint(): void {
     const { maps, view } = this;
     if (!maps || !view) return;
     const n = maps.blocks;

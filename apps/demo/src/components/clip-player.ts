@@ -2,6 +2,7 @@ import { html } from "lit";
 import { fitCanvas } from "../draw/cells.js";
 import { crop, paintClip } from "../draw/clip-frame.js";
 import { paintPick } from "../draw/mode-picture.js";
+import { queuePaint } from "../draw/paint-queue.js";
 import type { App } from "../state/app.js";
 import { pickToken, tokenPlace } from "../state/pick.js";
 import { CanvasView } from "./view.js";
@@ -62,7 +63,7 @@ export class ClipPlayer extends CanvasView {
     `;
   }
 
-  protected override paint(): void {
+  override paint(): void {
     const { app } = this;
     const canvas = this.querySelector("canvas");
     if (!canvas || !app.clip) return;
@@ -81,7 +82,7 @@ export class ClipPlayer extends CanvasView {
   #tick(): void {
     const button = this.querySelector("button.play");
     if (button && (button.getAttribute("aria-pressed") === "true") !== this.app.playback.playing) this.requestUpdate();
-    this.paint();
+    queuePaint(this);
   }
 
   #toggle = (): void => {

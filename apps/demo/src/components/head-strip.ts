@@ -39,7 +39,7 @@ export class HeadStrip extends CanvasView {
     `;
   }
 
-  protected override paint(): void {
+  override paint(): void {
     const { maps } = this.app;
     const canvases = this.querySelectorAll("canvas");
     const width = canvases[0]?.clientWidth;

@@ -1,5 +1,6 @@
 import { html } from "lit";
 import { fitCanvas } from "../draw/cells.js";
+import { queuePaint } from "../draw/paint-queue.js";
 import type { Playback } from "../state/playback.js";
 import { CanvasView } from "./view.js";
 
@@ -22,7 +23,7 @@ export class LiveCanvas extends CanvasView {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.#stop = this.playback?.listen(() => this.paint());
+    this.#stop = this.playback?.listen(() => queuePaint(this));
   }
 
   override disconnectedCallback(): void {
@@ -34,7 +35,7 @@ export class LiveCanvas extends CanvasView {
     return html`<canvas role="img" aria-label=${this.label} style="aspect-ratio: ${this.aspect}"></canvas>`;
   }
 
-  protected override paint(): void {
+  override paint(): void {
     const canvas = this.querySelector("canvas");
     if (!canvas || canvas.clientWidth === 0) return;
     const { clientWidth: w, clientHeight: h } = canvas;

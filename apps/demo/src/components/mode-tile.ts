@@ -2,6 +2,7 @@ import type { Mode } from "@spaattn/lab";
 import { html } from "lit";
 import { fitCanvas } from "../draw/cells.js";
 import { paintMode, paintPick } from "../draw/mode-picture.js";
+import { queuePaint } from "../draw/paint-queue.js";
 import { decibels, MODE_NAMES, MODE_NOTES, percent, times } from "../format.js";
 import type { App } from "../state/app.js";
 import { pickToken } from "../state/pick.js";
@@ -18,7 +19,7 @@ export class ModeTile extends CanvasView {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.#stop = this.app.playback.listen(() => this.paint());
+    this.#stop = this.app.playback.listen(() => queuePaint(this));
   }
 
   override disconnectedCallback(): void {
@@ -35,7 +36,7 @@ export class ModeTile extends CanvasView {
     return html`
       <article class="tile" data-mode=${mode} ?data-stale=${app.stale.has(mode)}>
         <header>
-          <h3>${MODE_NAMES[mode]}</h3>
+          <h2>${MODE_NAMES[mode]}</h2>
           <p>${MODE_NOTES[mode]}</p>
         </header>
         <canvas
@@ -68,7 +69,7 @@ export class ModeTile extends CanvasView {
     `;
   }
 
-  protected override paint(): void {
+  override paint(): void {
     const { app, mode } = this;
     const grid = app.info?.grid;
     const frame = this.querySelector<HTMLCanvasElement>("canvas.frame");

@@ -16,6 +16,9 @@ const PAGES: Record<Route, (app: App) => TemplateResult> = {
   check: checkPage,
 };
 
+/** Parts of the first page that are built one after the other. */
+const STAGES = 5;
+
 /** The whole page. The static shell of index.html stands in until the first render. */
 export class SpaApp extends View {
   #app: App | undefined;
@@ -27,6 +30,14 @@ export class SpaApp extends View {
     // Moving pictures only where they are welcome.
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) app.playback.play();
     this.requestUpdate();
+    const build = (part: number) =>
+      requestAnimationFrame(() =>
+        setTimeout(() => {
+          app.buildMore();
+          if (part < STAGES) build(part + 1);
+        }),
+      );
+    build(1);
   }
 
   protected override shouldUpdate(): boolean {

@@ -1,4 +1,5 @@
 import { LitElement } from "lit";
+import { queuePaint } from "../draw/paint-queue.js";
 
 /** A component without a shadow root: the page's one style sheet applies, and labels may point anywhere. */
 export class View extends LitElement {
@@ -11,15 +12,16 @@ export class View extends LitElement {
 export abstract class CanvasView extends View {
   #observer: ResizeObserver | undefined;
 
-  protected abstract paint(): void;
+  /** Called through the paint queue. */
+  abstract paint(): void;
 
   override firstUpdated(): void {
-    this.#observer = new ResizeObserver(() => this.paint());
+    this.#observer = new ResizeObserver(() => queuePaint(this));
     for (const canvas of this.querySelectorAll("canvas")) this.#observer.observe(canvas);
   }
 
   override updated(): void {
-    this.paint();
+    queuePaint(this);
   }
 
   override disconnectedCallback(): void {

@@ -1,3 +1,4 @@
+import { MODES } from "@spaattn/lab";
 import type { App } from "../state/app.js";
 import { selectionOf } from "../state/lab-options.js";
 
@@ -19,7 +20,7 @@ export function saveJson(app: App): void {
     device: app.info?.backend.device,
     settings: { ...app.settings, ...selectionOf(app.settings) },
     notes: app.info?.notes ?? [],
-    rows: [...app.views.values()].map(({ row }) => row),
+    rows: MODES.flatMap((mode) => app.views.get(mode)?.row ?? []),
     curve: app.points,
   };
   download(`${baseName(app)}.json`, new Blob([JSON.stringify(report, null, 2)], { type: "application/json" }));

@@ -46,14 +46,15 @@ export function explorePage(app: App): TemplateResult {
         <p class="hint">
           ${app.info?.grid ? "Click any patch, here or in the pictures." : app.info ? "This capture has no pixels to show; maps and numbers follow." : "Opening the clip…"}
         </p>
-        ${controls(app)}
+        ${app.stage >= 1 ? controls(app) : nothing}
       </div>
       <section class="right" aria-label="The four modes side by side">
-        ${app.info && !app.info.grid ? nothing : tiles(app)}
-        ${resultsTable(app)}
+        ${app.stage < 2 || (app.info && !app.info.grid) ? nothing : tiles(app)}
+        ${app.stage >= 3 ? resultsTable(app) : nothing}
       </section>
     </div>
-    ${mapSection(app)} ${curveSection(app)} <own-files .app=${app}></own-files> ${saveSection(app)}
+    ${app.stage >= 4 ? mapSection(app) : nothing}
+    ${app.stage >= 5 ? html`${curveSection(app)} <own-files .app=${app}></own-files> ${saveSection(app)}` : nothing}
   `;
 }
 

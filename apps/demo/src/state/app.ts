@@ -59,6 +59,8 @@ export class App {
   bench: Report<BenchLine> | undefined;
   notice: Notice | undefined;
   spoken = "";
+  /** How much of the page is built: it grows over the first frames, so that no single one is long. */
+  stage = 0;
   /** Grows with every change, for components that read many parts of the state. */
   version = 0;
   readonly playback = new Playback();
@@ -67,6 +69,7 @@ export class App {
   readonly #listeners = new Set<() => void>();
   #source: Source;
   #opened = false;
+  #opening = false;
   #explored: Settings | undefined;
   #exploring: { since: number; first: boolean } | undefined;
   #again = false;
@@ -85,6 +88,12 @@ export class App {
   start(): void {
     void this.#attempt({ kind: "backends" });
     void this.open(this.#source);
+  }
+
+  /** Builds the page's next part. */
+  buildMore(): void {
+    this.stage++;
+    this.#changed();
   }
 
   listen(listener: () => void): () => void {
@@ -128,9 +137,11 @@ export class App {
 
   async open(source: Source): Promise<void> {
     for (const kind of ["explore", "row", "curve", "explain", "bench"] as const) this.#client.cancel(kind);
+    this.#opening = true;
     const ok = await this.#attempt({ kind: "open", source }, (failure) =>
       offerSmaller(failure, source, (smaller) => void this.open(smaller)),
     );
+    this.#opening = false;
     if (!ok) {
       // What was open before is still open.
       if (this.#opened) this.#explore();
@@ -175,7 +186,7 @@ export class App {
 
   /** True while results of the current settings are still to come. */
   get busy(): boolean {
-    return this.#exploring !== undefined || !this.#opened;
+    return this.#exploring !== undefined || this.#opening || !this.#opened;
   }
 
   get link(): string {
@@ -249,6 +260,7 @@ export class App {
     const ok = await this.#attempt({ kind: "explore", settings });
     if (this.#exploring !== mine) return;
     this.#exploring = undefined;
+    this.#changed();
     if (!ok) return;
     this.#curve();
     if (this.route === "explain") this.#explainSoon();

@@ -12,7 +12,7 @@ export function shareSuite(world: () => World): void {
         (input as HTMLInputElement).value = "0.5";
         input.dispatchEvent(new Event("input", { bubbles: true }));
       });
-      await first.page.getByText("Paper", { exact: true }).first().click();
+      await first.page.getByLabel("Paper", { exact: true }).check({ force: true });
       await expect.poll(() => first.page.url()).toContain("mode=paper");
       await expect.poll(() => first.page.url()).toContain("dropRate=0.5");
       await settled(first.page);
