@@ -72,6 +72,8 @@ addModes("peaked", { ...base, visualTokens: 448, textTokens: 30, policy: strong 
 addModes("white noise", { ...base, visualTokens: 448, policy: strong }, "noise");
 addModes("another scale", { ...base, scale: 0.05 });
 
+addModes("output in f32", { ...base, visualTokens: 300, textTokens: 20, outputDtype: "f32" });
+
 // Policies.
 addModes("nothing dropped", { ...base, visualTokens: 420, textTokens: 12, policy: topBlocks({ dropRate: 0 }) });
 addModes("everything dropped", { ...base, visualTokens: 420, textTokens: 12, policy: topBlocks({ dropRate: 1 }) });
@@ -85,6 +87,21 @@ addModes("neighbours and first frame", {
   ...grid,
   tokenOrder: "curve",
   policy: union(half, neighbours(), firstFrame("dense")),
+});
+addModes("neighbours and a host function", {
+  ...grid,
+  tokenOrder: "curve",
+  policy: union(
+    neighbours(),
+    hostPolicy(({ scores }) => [scores.indexOf(Math.max(...scores))]),
+  ),
+});
+addModes("first frame for every row", { ...grid, policy: union(strong, firstFrame("sink")) });
+add("dense, raster order in and out", { ...grid, dense: true });
+addModes("text in front, raster order in and out", {
+  ...grid,
+  textValid: 11,
+  layout: videoLayout({ grid: [4, 8, 12], blockSize: 64, textTokens: 20, text: "front" }),
 });
 addModes("raster order in and out", { ...grid, tokenOrder: "raster", policy: strong });
 
@@ -116,6 +133,9 @@ for (const strata of ["local", "eigen", "contiguous"] as const) {
 }
 for (const strataPerBlock of [1, 2, 8])
   add(`${strataPerBlock} strata per block`, { ...base, visualTokens: 430, rectify: "tail", tail: { strataPerBlock } });
+for (const group of [1, 2] as const)
+  add(`an anchor per ${group} blocks`, { ...base, visualTokens: 430, rectify: "tail", tail: { group } });
+add("empty strata", { ...base, visualTokens: 387, textTokens: 5, rectify: "tail", tail: { strataPerBlock: 8 } });
 add("one stratum per token is dense", {
   ...base,
   visualTokens: 250,

@@ -34,12 +34,24 @@ const failures = async (backend: Backend, name: string) => {
 const floats = (tensor: Tensor) => (tensor as HostTensor<"f64">).data;
 
 describe("run", () => {
-  it("passes the oracle on every small case", async () => {
-    const report = await testBackend(reference, { size: "small", dtypes: ["f32"] });
+  it("passes an honest float32 backend on every small case: the oracle with its intermediate tensors rounded", async () => {
+    const honest = await reference.create();
+    const backend = Object.create(honest, {
+      name: { value: "single" },
+      capabilities: { value: { ...honest.capabilities, accumulate: "f32" } },
+    }) as Backend;
+    backend.prepare = async (plan) => interpret(backend, plan);
+    const report = await run(backend, { size: "small", dtypes: ["f32"], unfused: false });
     expect(report.checks.filter(({ ok }) => !ok).map(describeCheck)).toEqual([]);
-    expect(report.passed).toBeGreaterThan(500);
+    expect(report.passed).toBeGreaterThan(1500);
     expect(report.skipped).toBe(0);
-  }, 120_000);
+  }, 180_000);
+
+  it("passes the oracle, and disposes of it", async () => {
+    const report = await testBackend(reference, { filter: "blocks of 128", dtypes: ["f16", "bf16"] });
+    expect(report).toMatchObject({ failed: 0, skipped: 0 });
+    expect(report.passed).toBeGreaterThan(60);
+  });
 
   it("notices one wrong output element", async () => {
     const backend = await broken({ attend: ({ output }) => void (floats(output)[700] += 1e-3) });
