@@ -24,7 +24,7 @@ module.exports = {
     only("backend-webgpu", ["core"]),
     only("backend-cuda", ["core"]),
     only("io", ["core"]),
-    only("conformance", ["core", "layout", "mask", "reference", "io"]),
+    only("conformance", ["core", "layout", "mask", "rectify", "reference", "io"]),
     only("models", ["core", "layout", "mask"]),
     only("lab", ["core", "layout", "mask", "rectify"]),
     only("spaattn", ["core", "layout", "mask", "backend-cpu"]),
