@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { RootCommand } from "@bomb.sh/tab";
 import tab from "@bomb.sh/tab/commander";
 import { Command } from "commander";
@@ -11,9 +10,7 @@ import { registerPlan } from "./commands/plan.js";
 import { registerRun } from "./commands/run.js";
 import { registerVerify } from "./commands/verify.js";
 import type { CommandContext } from "./run-cli.js";
-
-/** Beside this file's directory in the sources and in the published package alike. */
-const manifest = new URL("../package.json", import.meta.url);
+import { version } from "./version.js";
 
 const EXIT_HELP = `
 Exit status: 0 fine, 1 failure, 2 wrong usage, 3 backend unavailable, 4 mismatch.
@@ -23,7 +20,7 @@ Shell completion: spaattn complete bash | zsh | fish | powershell`;
 export function makeProgram(context: CommandContext): { program: Command; completion: RootCommand } {
   const program = new Command("spaattn")
     .description("Sparse attention for video diffusion that stays close to dense attention.")
-    .version((JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version, "-v, --version")
+    .version(version, "-v, --version")
     .addHelpText("after", EXIT_HELP)
     .showSuggestionAfterError()
     .exitOverride()

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import type { Backend } from "@spaattn/core";
 import {
@@ -10,6 +9,7 @@ import {
   runMode,
   trueBlockMass,
 } from "@spaattn/lab";
+import { version } from "../version.js";
 import { collectFrames, sourceFilm } from "./collect-frames.js";
 import { collectHeads } from "./collect-heads.js";
 import type { ReportData, SparseMode } from "./data.js";
@@ -35,7 +35,6 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
   const source = sourceFilm(inputs);
   const shown = comparison.runs.filter((run) => run.dropRate === dropRate);
   const heads = collectHeads(inputs, comparison, shown, maps);
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   return {
     input,
     name: inputs.name,

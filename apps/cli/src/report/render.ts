@@ -23,9 +23,10 @@ export function renderReport(data: ReportData): string {
   <h1>Sparse attention on ${data.name}</h1>
   <p class="soft">Attention over video tokens is slow because every token looks at every other. Sparse attention computes only the blocks of that table that matter.
   This page shows what that breaks on one input, and how well two ways of repairing it work. Pictures are at ${percent(data.dropRate, 0)} of the blocks dropped.</p>
-  ${finding(data)}
 </header>
 <main>
+  <h2 id="result">The result</h2>
+  ${finding(data)}
   ${cards(data)}
   ${framesSection(data)}
   <h2 id="curve">Error against density</h2>

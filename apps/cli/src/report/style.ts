@@ -17,6 +17,7 @@ main, header, footer { max-width: 1120px; margin: 0 auto; padding: 0 20px; }
 header { padding-top: 40px; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 6px; letter-spacing: -0.01em; overflow-wrap: anywhere; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 56px 0 6px; letter-spacing: -0.005em; }
+#result { margin-top: 30px; }
 h3 { font-size: 1rem; margin: 0 0 8px; }
 p { margin: 6px 0 14px; max-width: 74ch; }
 .soft { color: var(--soft); }
