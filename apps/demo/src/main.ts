@@ -9,8 +9,9 @@ restoreTheme();
 const createWorker = () => new Worker(new URL("./worker/lab.worker.ts", import.meta.url), { type: "module" });
 const app = new App(createWorker, new URL(__CLIP__, document.baseURI).href);
 customElements.define("spa-app", SpaApp);
-document.querySelector<SpaApp>("spa-app")!.connect(app);
 app.start();
+// The worker sets to work first, and the page is built in a task of its own: together they would block a slow machine.
+setTimeout(() => document.querySelector<SpaApp>("spa-app")!.connect(app));
 
 // A site of files on a disk has no service workers; a development server needs none.
 if (import.meta.env.PROD && "serviceWorker" in navigator && location.protocol.startsWith("http"))

@@ -1,4 +1,4 @@
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { MODE_NAMES, percent } from "../format.js";
 import type { App } from "../state/app.js";
 import type { Settings } from "../state/settings.js";
@@ -64,13 +64,16 @@ const OFF_ON = [
   { value: true, label: "on" },
 ];
 
+const setter =
+  (app: App) =>
+  <K extends keyof Settings>(key: K) =>
+  (value: Settings[K]) =>
+    app.set({ [key]: value });
+
 /** Everything that decides which blocks are computed and what happens to the rest. */
 export function controls(app: App): TemplateResult {
   const { settings } = app;
-  const set =
-    <K extends keyof Settings>(key: K) =>
-    (value: Settings[K]) =>
-      app.set({ [key]: value });
+  const set = setter(app);
   return html`
     <section class="controls" aria-label="Settings">
       ${slider("drop-rate", "Blocks skipped", { min: 0, max: 0.97, step: 0.01 }, settings.dropRate, percent(settings.dropRate, 0), set("dropRate"))}
@@ -84,8 +87,18 @@ export function controls(app: App): TemplateResult {
         settings.mode,
         set("mode"),
       )}
-      <details>
+      <details @toggle=${(event: Event) => app.showMore((event.target as HTMLDetailsElement).open)} ?open=${app.moreSettings}>
         <summary>More settings</summary>
+        ${app.moreSettings ? more(app) : nothing}
+      </details>
+    </section>
+  `;
+}
+
+function more(app: App): TemplateResult {
+  const { settings } = app;
+  const set = setter(app);
+  return html`
         ${slider(
           "cover-mass",
           "At least this much mass",
@@ -141,7 +154,5 @@ export function controls(app: App): TemplateResult {
           set("tokens"),
         )}
         <p class="hint">More tokens look finer and take longer: dense attention grows with their square.</p>
-      </details>
-    </section>
   `;
 }

@@ -64,8 +64,9 @@ export class CurvePlot extends View {
   }
 
   override updated(): void {
-    if (!this.#plot) void this.#build();
-    else if (this.#drawn !== this.points) {
+    if (!this.#plot) {
+      if (this.points.length > 0) void this.#build();
+    } else if (this.#drawn !== this.points) {
       this.#drawn = this.points;
       this.#plot.setData(table(this.points));
     } else this.#plot.redraw(false);

@@ -59,6 +59,7 @@ export class App {
   bench: Report<BenchLine> | undefined;
   notice: Notice | undefined;
   spoken = "";
+  moreSettings = false;
   /** How much of the page is built: it grows over the first frames, so that no single one is long. */
   stage = 0;
   /** Grows with every change, for components that read many parts of the state. */
@@ -88,6 +89,11 @@ export class App {
   start(): void {
     void this.#attempt({ kind: "backends" });
     void this.open(this.#source);
+  }
+
+  showMore(open: boolean): void {
+    this.moreSettings = open;
+    this.#changed();
   }
 
   /** Builds the page's next part. */
