@@ -2,7 +2,7 @@ import * as L from "../src/job-layout";
 import { rowsOf } from "./convert";
 import { at, fill, filled, float, int, rowBytes } from "./job";
 import { exp2, log, LOG2E, LOWEST, madd, sum4, top4 } from "./math";
-import { dot, dotFour } from "./rows";
+import { dotFour } from "./rows";
 
 /** Unit: a visual block. Summarises its strata at every anchor that is held (beyond.md section 4). */
 export function summarize(job: usize, block: i32, scratch: usize): void {
@@ -57,7 +57,7 @@ function summary(
   row: usize,
 ): void {
   const weights = rows + 512;
-  const level = softmax(job, count, keys, anchor, rows, weights, row);
+  const mass = softmax(job, count, keys, anchor, rows, weights, row);
   const offset = <usize>stratum * row;
   const key = at(job, L.STRATA_KEY) + offset;
   const value = at(job, L.STRATA_VALUE) + offset;
@@ -66,11 +66,13 @@ function summary(
   secondMoments(keys, rows, count, weights, key, at(job, L.STRATA_SPREAD) + offset, row);
   const noise = secondMoments(values, rows, count, weights, value, 0, row);
   store<f32>(at(job, L.STRATA_NOISE) + (<usize>stratum << 2), noise);
-  const along = float(job, L.SCALE) * dot(anchor, key, row);
-  store<f32>(at(job, L.STRATA_MASS) + (<usize>stratum << 2), level - along);
+  store<f32>(at(job, L.STRATA_MASS) + (<usize>stratum << 2), mass);
 }
 
-/** p at `weights`; returns L = log sum exp of the logits. */
+/**
+ * p at `weights`; returns m = L - s a.k~ in the form log sum exp(z - top) - sum p (z - top), which keeps its digits
+ * however large the logits are.
+ */
 function softmax(job: usize, count: i32, keys: usize, anchor: usize, rows: usize, weights: usize, row: usize): f32 {
   const scale = f32x4.splat(float(job, L.SCALE));
   const padded = (count + 3) & ~3;
@@ -87,11 +89,15 @@ function softmax(job: usize, count: i32, keys: usize, anchor: usize, rows: usize
   top = top4(top);
   const base2 = f32x4.splat(LOG2E);
   let sum = f32x4.splat(0);
+  let along = f32x4.splat(0);
   for (let r = 0; r < padded; r += 4) {
     const to = weights + (<usize>r << 2);
-    const e = exp2(f32x4.mul(f32x4.sub(v128.load(to), top), base2));
+    // exp2 ends at e^-69; what lies below weighs nothing.
+    const z = f32x4.pmax(f32x4.sub(v128.load(to), top), f32x4.splat(-80));
+    const e = exp2(f32x4.mul(z, base2));
     v128.store(to, e);
     sum = f32x4.add(sum, e);
+    along = madd(e, z, along);
   }
   const total = sum4(sum);
   const share = f32x4.splat(1 / total);
@@ -99,7 +105,7 @@ function softmax(job: usize, count: i32, keys: usize, anchor: usize, rows: usize
     const to = weights + (<usize>r << 2);
     v128.store(to, f32x4.mul(v128.load(to), share));
   }
-  return <f32>(<f64>f32x4.extract_lane(top, 0) + log(<f64>total));
+  return <f32>log(<f64>total) - sum4(along) / total;
 }
 
 /** out = sum p_r row_r */

@@ -41,28 +41,33 @@ function summary(job: Job, rows: Int32Array, keys: number, values: number, ancho
   const z = Array.from(rows, (row) => scale * dot(f32, anchor, keys + row, d));
   const top = Math.max(...z);
   let sum = 0;
-  for (const logit of z) sum += Math.exp(logit - top);
-  const log = top + Math.log(sum);
-  const p = z.map((logit) => Math.exp(logit - log));
   let along = 0;
-  let centre = 0;
-  for (let x = 0; x < d; x++) {
-    let [k, v, kk] = [0, 0, 0];
-    rows.forEach((row, r) => {
-      k += p[r] * f32[keys + row + x];
-      v += p[r] * f32[values + row + x];
-    });
-    rows.forEach((row, r) => {
-      kk += p[r] * (f32[keys + row + x] - k) ** 2;
-    });
-    f32[key + x] = k;
-    f32[value + x] = v;
-    f32[spread + x] = kk;
-    along += f32[anchor + x] * k;
-    rows.forEach((row, r) => {
-      centre += p[r] * (f32[values + row + x] - v) ** 2;
-    });
+  for (let r = 0; r < z.length; r++) {
+    const below = z[r] - top;
+    z[r] = Math.exp(below);
+    sum += z[r];
+    if (z[r] > 0) along += z[r] * below;
   }
-  f32[mass] = log - scale * along;
-  f32[noise] = centre;
+  for (let r = 0; r < z.length; r++) z[r] /= sum;
+  // m = L - s a.k~ in a form that keeps its digits however large the logits are.
+  f32[mass] = Math.log(sum) - along / sum;
+  f32[noise] = 0;
+  for (let x = 0; x < d; x++) {
+    f32[key + x] = weighted(f32, z, rows, keys + x);
+    f32[value + x] = weighted(f32, z, rows, values + x);
+    f32[spread + x] = scatter(f32, z, rows, keys + x, f32[key + x]);
+    f32[noise] += scatter(f32, z, rows, values + x, f32[value + x]);
+  }
+}
+
+function weighted(f32: Float32Array, p: readonly number[], rows: Int32Array, column: number): number {
+  let sum = 0;
+  for (let r = 0; r < p.length; r++) sum += p[r] * f32[column + rows[r]];
+  return sum;
+}
+
+function scatter(f32: Float32Array, p: readonly number[], rows: Int32Array, column: number, centre: number): number {
+  let sum = 0;
+  for (let r = 0; r < p.length; r++) sum += p[r] * (f32[column + rows[r]] - centre) ** 2;
+  return sum;
 }

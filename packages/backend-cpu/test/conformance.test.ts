@@ -1,0 +1,66 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { type CpuOptions, cpu } from "@spaattn/backend-cpu";
+import { describe, expect, it } from "vitest";
+import { goldenBytes, goldenFiles } from "./goldens.js";
+import { type SuiteOptions, suite } from "./suite.js";
+
+async function check(options: CpuOptions, what: SuiteOptions): Promise<void> {
+  const backend = await cpu.create(options);
+  try {
+    const { passed, failures } = await suite(backend, { fetchBytes: goldenBytes, ...what });
+    expect(failures).toEqual([]);
+    expect(passed).toBeGreaterThan(10);
+  } finally {
+    backend.dispose();
+  }
+}
+
+describe("SIMD kernels", () => {
+  it("pass every case in f32", () => check({ kernel: "simd", threads: 1 }, { size: "all", dtypes: ["f32"] }), 120_000);
+  it.each([
+    ["f16", "ragged"],
+    ["bf16", "strata"],
+    ["f16", "batch"],
+    ["bf16", "whole"],
+  ] as const)(
+    "take %s (%s)",
+    (dtype, filter) => check({ kernel: "simd", threads: 1 }, { size: "small", dtypes: [dtype], filter }),
+    120_000,
+  );
+  it.each(goldenFiles())("%s", (name) => check({ kernel: "simd", threads: 1 }, { goldens: [name] }));
+  it.each(goldenFiles("cog"))("%s on two threads", (name) =>
+    check({ kernel: "simd", threads: 2 }, { goldens: [name] }),
+  );
+  it.each(goldenFiles("hunyuan_a"))("%s on two threads with private memories", (name) =>
+    check({ kernel: "simd", threads: 2, sharedMemory: false }, { goldens: [name] }),
+  );
+});
+
+describe("plain kernels", () => {
+  it("pass the small cases in f32", () => check({ kernel: "plain" }, { size: "small", dtypes: ["f32"] }), 120_000);
+  it.each([...goldenFiles("tiny"), ...goldenFiles("wan22_t2v")])(
+    "%s",
+    (name) => check({ kernel: "plain" }, { goldens: [name] }),
+    120_000,
+  );
+});
+
+describe("relaxed SIMD kernels", () => {
+  it("pass the small cases and golden files in an engine that has them", async () => {
+    const script = fileURLToPath(new URL("relaxed.mts", import.meta.url));
+    const flags = Number(process.versions.node.split(".")[0]) < 22 ? ["--experimental-wasm-relaxed-simd"] : [];
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      ...flags,
+      "--conditions=@spaattn/source",
+      "--import",
+      "tsx",
+      script,
+    ]);
+    const { kernel, result } = JSON.parse(stdout.split("\n").findLast((line) => line.startsWith("{"))!);
+    expect(kernel).toBe("relaxed");
+    expect(result.failures).toEqual([]);
+    expect(result.passed).toBeGreaterThan(100);
+  }, 240_000);
+});

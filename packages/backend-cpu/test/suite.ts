@@ -1,0 +1,42 @@
+import { type Check, describeCheck, readGolden, run, runGolden, summarizeChecks } from "@spaattn/conformance";
+import type { Backend, FloatDType } from "@spaattn/core";
+import { bytesSource, openSafetensors } from "@spaattn/io";
+
+/** What a run of the suite found, printable. */
+export interface SuiteResult {
+  readonly passed: number;
+  readonly skipped: number;
+  readonly failures: readonly string[];
+}
+
+export interface SuiteOptions {
+  readonly dtypes?: readonly FloatDType[];
+  readonly size?: "small" | "all";
+  readonly filter?: string;
+  /** Golden files to check, and how to get their bytes. */
+  readonly goldens?: readonly string[];
+  readonly fetchBytes?: (name: string) => Promise<Uint8Array>;
+}
+
+/** The tolerance for f32: relative to a tensor's largest magnitude. */
+const TOLERANCE = 2e-5;
+
+/** Conformance cases and golden files on one backend, wherever it runs. */
+export async function suite(backend: Backend, options: SuiteOptions): Promise<SuiteResult> {
+  const { dtypes, size, filter, goldens = [], fetchBytes } = options;
+  const checks: Check[] = [];
+  if (size) {
+    const report = await run(backend, {
+      size,
+      ...(filter === undefined ? {} : { filter }),
+      ...(dtypes ? { dtypes } : {}),
+      tolerances: { f32: TOLERANCE },
+    });
+    checks.push(...report.checks);
+  }
+  const open = async (name: string) => readGolden(await openSafetensors(bytesSource(await fetchBytes!(name))), name);
+  for (const name of goldens)
+    checks.push(...(await runGolden(backend, await open(name), { open, tolerance: TOLERANCE })));
+  const { passed, skipped } = summarizeChecks(checks);
+  return { passed, skipped, failures: checks.filter(({ ok }) => !ok).map(describeCheck) };
+}
