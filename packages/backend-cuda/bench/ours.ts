@@ -4,6 +4,7 @@ import { existsSync, openSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type AttentionSpec, createAttention, topBlocks } from "@spaattn/core";
+import { videoLayout } from "@spaattn/layout";
 import type { CudaBackend } from "../src/backend.js";
 import { cuda } from "../src/index.js";
 import type { CudaProgram } from "../src/program.js";
@@ -14,6 +15,8 @@ const { values: options } = parseArgs({
     model: { type: "string", default: "hunyuan" },
     inputs: { type: "string", default: "" },
     repeats: { type: "string", default: "5" },
+    // Only writes the curve's order of the model's tokens, for inputs with the structure of video.
+    order: { type: "string" },
   },
 });
 
@@ -22,7 +25,13 @@ const MODELS = {
   hunyuan: { heads: 24, headDim: 128, visualTokens: 118_800, textTokens: 256 },
   wan: { heads: 40, headDim: 128, visualTokens: 75_600, textTokens: 0 },
 } as const;
+const GRIDS = { hunyuan: [33, 45, 80], wan: [21, 45, 80] } as const;
 const model = MODELS[options.model as keyof typeof MODELS];
+if (options.order) {
+  const { order } = videoLayout({ grid: GRIDS[options.model as keyof typeof GRIDS] });
+  writeFileSync(options.order, new Uint8Array(order.buffer, order.byteOffset, order.byteLength));
+  process.exit(0);
+}
 const tokens = model.visualTokens + model.textTokens;
 const drop = options.model === "wan" ? 0.75 : 0.8;
 const VARIANTS: Record<string, Partial<AttentionSpec>> = {

@@ -42,7 +42,7 @@ const CAPABILITIES: Capabilities = {
   accumulate: "f32",
   headDims: [64, 128],
   blockSizes: [128],
-  strata: ["local", "contiguous"],
+  strata: ["local", "eigen", "contiguous"],
   encode: true,
   // The selection keeps two rows of block scores per warp in shared memory.
   maxTokens: 786_432,

@@ -18,8 +18,10 @@ export function nativeBytesPerHead(name: string, tensor: PlanTensor): number | u
 }
 
 /** Share of the bytes of query, key, value and output that workspace may take. */
-const WORKSPACE_SHARE = 0.04;
-const SMALL_WORKSPACE = 64 * 2 ** 20;
+const WORKSPACE_SHARE = 0.047;
+const SMALL_WORKSPACE = 96 * 2 ** 20;
+/** Estimate's scratch in tail mode, which does not grow with the heads of a chunk. */
+const TAIL_SCRATCH = 42 * 2 ** 20;
 
 /** How many heads to work on at a time, so that workspace stays small beside the tensors themselves. */
 export function headsPerChunk(plan: Plan): number {
@@ -27,10 +29,11 @@ export function headsPerChunk(plan: Plan): number {
   let perHead = 0;
   for (const [name, tensor] of Object.entries(plan.tensors))
     if (tensor.role === "workspace") perHead += nativeBytesPerHead(name, tensor) ?? bytesPerHead(tensor, batch, heads);
-  const paper = plan.steps.some(({ step }) => step.op === "estimate" && step.method === "paper");
-  if (paper) perHead += n * (n + textTokens) * 4 + n * n;
+  const estimate = plan.steps.find(({ step }) => step.op === "estimate")?.step;
+  const tail = estimate?.op === "estimate" && estimate.method === "tail";
+  if (estimate && !tail) perHead += n * (n + textTokens) * 4 + n * n;
   const all = batch * heads;
-  const budget = Math.max(SMALL_WORKSPACE, WORKSPACE_SHARE * 4 * all * tokens * headDim * 2);
-  const most = perHead === 0 ? all : Math.max(1, Math.floor(budget / perHead));
+  const share = WORKSPACE_SHARE * 4 * all * tokens * headDim * 2 - (tail ? TAIL_SCRATCH : 0);
+  const most = perHead === 0 ? all : Math.max(1, Math.floor(Math.max(SMALL_WORKSPACE, share) / perHead));
   return Math.ceil(all / Math.ceil(all / Math.min(all, most)));
 }

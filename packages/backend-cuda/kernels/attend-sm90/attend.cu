@@ -21,7 +21,6 @@ struct Shape {
   static constexpr int TILE = HALVES * SLAB;       // bytes of a tile
   static constexpr int BIAS = BLOCK * 4;           // bytes of the bias of a tile
   static constexpr int BARRIERS = (1 + 2 * STAGES) * TILE + STAGES * BIAS;
-  static constexpr int BYTES = BARRIERS + 8 * (1 + 4 * STAGES) + 4 * STAGES;
 };
 
 /** The row a thread block works on, and its place in the lists. */
@@ -64,7 +63,6 @@ struct Kernel {
   DEVICE uint32_t key_empty(int j) const { return barrier(1 + STAGES + j % STAGES); }
   DEVICE uint32_t value_full(int j) const { return barrier(1 + 2 * STAGES + j % STAGES); }
   DEVICE uint32_t value_empty(int j) const { return barrier(1 + 3 * STAGES + j % STAGES); }
-  DEVICE int* limit(int j) const { return (int*)(smem + S::BARRIERS + 8 * (1 + 4 * STAGES)) + j % STAGES; }
   DEVICE uint32_t phase(int j) const { return (j / STAGES) & 1; }
 
   DEVICE void init_barriers() {
@@ -77,6 +75,8 @@ struct Kernel {
     }
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   }
+
+  DEVICE int block_of(int j) const { return row.list ? __ldg(row.list + j) : j; }
 
   // ---- producer ----
 
@@ -97,10 +97,9 @@ struct Kernel {
       int start = 0;
       if (j < row.tiles) {
         const bool exact = j < row.count;
-        const int block = exact ? (row.list ? row.list[j] : j) : 0;
+        const int block = exact ? block_of(j) : 0;
         start = exact ? block_start(p, block) : (j - row.count) * BLOCK;
         barrier_wait(key_empty(j), phase(j) ^ 1);
-        *limit(j) = exact ? block_limit(p, block, row.textValid) : BLOCK;
         barrier_expect(key_full(j), S::TILE + (exact ? 0 : S::BIAS));
         copy(key(j), exact ? tk : pk, key_full(j), start, exact ? row.head : group);
         if (!exact) bulk_load(smem_address(bias(j)), rowBias + start, S::BIAS, key_full(j));
@@ -124,6 +123,7 @@ struct Kernel {
   }
 
   float o[D / 2], s[64], maximum[2], sum[2];
+  int upcoming;  // the block of the next exact tile, read ahead
   uint32_t probabilities[32];
 
   DEVICE void issue_qk(int j, int wg) {
@@ -157,7 +157,8 @@ struct Kernel {
         s[4 * i + 3] = fmaf(s[4 * i + 3], p.scaleLog2, c.y * LOG2E);
       }
     } else {
-      const int valid = *limit(j);
+      const int valid = block_limit(p, upcoming, row.textValid);
+      if (j + 1 < row.count) upcoming = block_of(j + 1);
       if (valid < BLOCK) {
 #pragma unroll
         for (int i = 0; i < 64; i++)
@@ -238,6 +239,7 @@ struct Kernel {
     for (int i = 0; i < D / 2; i++) o[i] = 0;
     if (row.tiles > 0) {
       float shrink[2];
+      upcoming = block_of(0);
       barrier_wait(barrier(0), 0);
       if (wg == 0) named_arrive(1);  // the first turn is the first warpgroup's
       barrier_wait(key_full(0), 0);

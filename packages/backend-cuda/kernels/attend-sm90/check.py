@@ -1,9 +1,9 @@
-"""Compares the Hopper kernel with float64 on small cases: `python check.py attend.cubin pair_lists.cubin`."""
+"""Compares the Hopper kernel with float64 on small cases: `python3 check.py ../../fatbins/attend-sm90.fatbin`."""
 import sys
 
 import torch
 
-from host import Module, attend, pair_lists
+from host import Module, attend
 from testing import error
 
 
@@ -40,13 +40,13 @@ def reference(q, k, v, N, valid, mask, factor, comp, pseudo, bias, group):
     return out, lse
 
 
-def case(module, lists, dtype, d, N, T, valid, kind, pairs, seed):
+def case(module, dtype, d, N, T, valid, kind, seed):
     g = torch.Generator("cuda").manual_seed(seed)
     rand = lambda *s: torch.randn(*s, device="cuda", generator=g)
     heads, S, n, tb = len(valid), N + T, (N + 127) // 128, (T + 127) // 128
     q, k, v = ((rand(heads, S, d) * a).to(dtype) for a in (2, 1, 1))
     tv = torch.tensor(valid, dtype=torch.int32, device="cuda")
-    counts = indices = shared = mask = factor = comp = pseudo = bias = None
+    counts = indices = mask = factor = comp = pseudo = bias = None
     group = n
     if kind != "dense":
         mask = torch.rand(heads, n, n + tb, device="cuda", generator=g) < 0.4
@@ -60,8 +60,6 @@ def case(module, lists, dtype, d, N, T, valid, kind, pairs, seed):
             for i in range(n):
                 row = mask[h, i].nonzero().flatten()
                 indices[h, i, :len(row)] = row.to(torch.int16)
-        if pairs:
-            indices, shared = pair_lists(lists, counts, indices, n + tb)
     if kind == "paper":
         factor, comp = torch.rand(heads, n, device="cuda", generator=g), rand(heads, n, d)
     if kind == "tail":
@@ -73,26 +71,25 @@ def case(module, lists, dtype, d, N, T, valid, kind, pairs, seed):
         bias[:, :, :u][mask[:, :, :n].repeat_interleave(4, 2)] = -torch.inf
     lse = torch.full((heads, S), 7.0, device="cuda")
     out = torch.full_like(q, 7.0)
-    attend(module, q, k, v, N, tv, counts, indices, shared, factor, comp, pseudo, bias, group, pairs, lse, out)
+    attend(module, q, k, v, N, tv, counts, indices, factor, comp, pseudo, bias, group, lse, out)
     torch.cuda.synchronize()
     want, want_lse = reference(q, k, v, N, valid, mask, factor, comp, pseudo, bias, group)
     live = torch.isfinite(want_lse)
     e, el = error(out, want), error(lse[live], want_lse[live])
     ok = e < (6e-3 if dtype == torch.bfloat16 else 1e-3) and el < 1e-4 and bool((lse[~live] == -torch.inf).all())
-    print(f"{'ok ' if ok else 'BAD'} {str(dtype)[6:]:9} d{d} N={N} T={T} {valid} {kind:6} pairs={int(pairs)} out {e:.1e} lse {el:.1e}", flush=True)
+    print(f"{'ok ' if ok else 'BAD'} {str(dtype)[6:]:9} d{d} N={N} T={T} {valid} {kind:6} out {e:.1e} lse {el:.1e}", flush=True)
     return ok
 
 
 def main():
-    module, lists = Module(sys.argv[1]), Module(sys.argv[2])
+    module = Module(sys.argv[1])
     good, seed = True, 0
-    for pairs in (False, True):
-        for dtype in (torch.bfloat16, torch.float16):
-            for d in (128, 64):
-                for N, T, valid in ((1000, 200, (77, 0, 200)), (1664, 0, (0, 0)), (128, 5, (5, 3)), (2000, 300, (290, 1))):
-                    for kind in ("dense", "none", "paper", "tail"):
-                        seed += 1
-                        good &= case(module, lists, dtype, d, N, T, valid, kind, pairs, seed)
+    for dtype in (torch.bfloat16, torch.float16):
+        for d in (128, 64):
+            for N, T, valid in ((1000, 200, (77, 0, 200)), (1664, 0, (0, 0)), (128, 5, (5, 3)), (2000, 300, (290, 1))):
+                for kind in ("dense", "none", "paper", "tail"):
+                    seed += 1
+                    good &= case(module, dtype, d, N, T, valid, kind, seed)
     print("attend: all ok" if good else "attend: FAILED")
     sys.exit(not good)
 

@@ -9,28 +9,36 @@ struct Slice {
   float at[DEPTH][TILE + 4];
 };
 
-/** Loads rows `row0 ..` of a [rows, d] matrix, columns `k0 .. k0 + 31`; zeros past the last row. */
+/**
+ * The part of a slice that one thread moves: eight columns of a row. Fetched into registers while the slice before is in
+ * use, then put into shared memory.
+ */
 template <typename S>
-__device__ __forceinline__ void load_slice(Slice& s, const S* source, int row0, int rows, int d, int k0) {
-  const int row = threadIdx.x % TILE, k = threadIdx.x / TILE * 8;
-  float x[8] = {};
-  if (row0 + row < rows) {
-    const S* at = source + (size_t)(row0 + row) * d + k0 + k;
-    if constexpr (std::is_same_v<S, float>) {
-      const float4 a = __ldg((const float4*)at), b = __ldg((const float4*)at + 1);
-      x[0] = a.x, x[1] = a.y, x[2] = a.z, x[3] = a.w, x[4] = b.x, x[5] = b.y, x[6] = b.z, x[7] = b.w;
-    } else {
-      const uint4 raw = __ldg((const uint4*)at);
+struct Fetch {
+  static constexpr int WORDS = std::is_same_v<S, float> ? 2 : 1;
+  uint4 raw[WORDS];
+
+  /** Rows `row0 ..` of a [rows, d] matrix, columns `k0 .. k0 + 31`; zeros past the last row. */
+  __device__ __forceinline__ void load(const S* source, int row0, int rows, int d, int k0) {
+    const int row = threadIdx.x % TILE, k = threadIdx.x / TILE * 8;
+    const uint4* at = (const uint4*)(source + (size_t)(row0 + row) * d + k0 + k);
 #pragma unroll
-      for (int i = 0; i < 4; i++) {
-        const float2 v = unpack<S>((&raw.x)[i]);
-        x[2 * i] = v.x, x[2 * i + 1] = v.y;
+    for (int i = 0; i < WORDS; i++) raw[i] = row0 + row < rows ? __ldg(at + i) : make_uint4(0, 0, 0, 0);
+  }
+  __device__ __forceinline__ void store(Slice& s) const {
+    const int row = threadIdx.x % TILE, k = threadIdx.x / TILE * 8;
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+      const uint4& word = raw[WORDS == 2 ? i / 4 : 0];
+      if constexpr (WORDS == 2) {
+        s.at[k + i][row] = __uint_as_float((&word.x)[i % 4]);
+      } else {
+        const float2 v = unpack<S>((&word.x)[i / 2]);
+        s.at[k + i][row] = i % 2 ? v.y : v.x;
       }
     }
   }
-#pragma unroll
-  for (int i = 0; i < 8; i++) s.at[k + i][row] = x[i];
-}
+};
 
 __device__ __forceinline__ void four(const Slice& s, int k, int first, float (&out)[4]) {
   const float4 v = *(const float4*)&s.at[k][first];
@@ -51,4 +59,11 @@ struct RowTile {
 __device__ __forceinline__ RowTile row_tile(int n, int group) {
   const int per = (group + TILE - 1) / TILE, g = blockIdx.y / per, first = g * group + blockIdx.y % per * TILE;
   return {g, first, min(first + TILE, min((g + 1) * group, n))};
+}
+
+/** The second-order shift h of a stratum's logit: tau/2, then linear in the standard deviation (beyond.md section 5). */
+__device__ __forceinline__ float shift(float tau, float mass, float mMin) {
+  if (mass == -CUDART_INF_F) return 0;
+  const float floor = fmaxf(mass, mMin);
+  return tau <= 2 * floor ? tau / 2 : sqrtf(2 * floor * tau) - floor;
 }

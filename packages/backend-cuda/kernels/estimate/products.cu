@@ -12,13 +12,14 @@ struct ProductParams {
   const void* textKey;          // [heads, tokens, d], 16 bit
   const void* textValue;
   const int* textValid;         // [heads]
-  float* logits;                // [heads, n, width]: columns, then text; later weights
-  float* variance;              // tail: [heads, n, width] capped tau, later e
-  float* bias;                  // tail: [heads, n, biasStride]
+  float* logits;                // [heads, n, width]: columns, then text; paper: later weights; tail: later log e
+  const float* normaliser;      // tail: [heads, n] log of the sum over a row's exponentials
+  float* variance;              // tail: [heads, n, biasStride] tau; the selection turns it into the bias, in place
   float* scores;                // paper: [heads, n, n] unscaled, or null
   float* strataBias;            // tail: [heads, n, columns], or null
   float* logitVariance;         // tail: [heads, n, columns], or null
   uint8_t* gain;                // paper: [heads, n, n], or null
+  float* weights;               // tail: [heads, n, columns] softmax weights, or null
   float* out;                   // weighted values: [splits, heads, n, d]
   int heads, n, columns, width, biasStride, tokens, visualTokens, group, groups, splits;
   int uniform;                  // paper: every block weighs the same
@@ -31,14 +32,26 @@ __device__ __forceinline__ void dot(const float* a1, const float* a2, const S* b
                                     int rowEnd, int colFirst, int colEnd, float (&xx)[4][4], float (&yx)[4][4],
                                     float (&xy)[4][4]) {
   __shared__ Slice A1, B1, A2, B2;
-  for (int k0 = 0; k0 < D; k0 += DEPTH) {
-    load_slice(A1, a1, rowFirst, rowEnd, D, k0);
-    load_slice(B1, b1, colFirst, colEnd, D, k0);
+  Fetch<float> nextA1, nextA2, nextB2;
+  Fetch<S> nextB1;
+  auto fetch = [&](int k0) {
+    nextA1.load(a1, rowFirst, rowEnd, D, k0);
+    nextB1.load(b1, colFirst, colEnd, D, k0);
     if (SECOND) {
-      load_slice(A2, a2, rowFirst, rowEnd, D, k0);
-      load_slice(B2, b2, colFirst, colEnd, D, k0);
+      nextA2.load(a2, rowFirst, rowEnd, D, k0);
+      nextB2.load(b2, colFirst, colEnd, D, k0);
+    }
+  };
+  fetch(0);
+  for (int k0 = 0; k0 < D; k0 += DEPTH) {
+    nextA1.store(A1);
+    nextB1.store(B1);
+    if (SECOND) {
+      nextA2.store(A2);
+      nextB2.store(B2);
     }
     __syncthreads();
+    if (k0 + DEPTH < D) fetch(k0 + DEPTH);
 #pragma unroll 8
     for (int k = 0; k < DEPTH; k++) {
       float x[4], y[4], z[4], w[4];
@@ -99,13 +112,11 @@ __device__ __forceinline__ void tail_logits(const ProductParams& p) {
     for (int j = 0; j < 4; j++) {
       const int row = t.first + tile_row() + i, u = colFirst + tile_column() + j;
       if (row >= t.end || u >= p.columns) continue;
-      const float variance = p.scale * p.scale * tau[i][j], m = p.mass[strata + u], floor = fmaxf(m, p.mMin);
-      const bool empty = m == -CUDART_INF_F;
-      const float h = empty ? 0.f : variance <= 2 * floor ? variance / 2 : sqrtf(2 * floor * variance) - floor;
+      const float variance = p.scale * p.scale * tau[i][j], m = p.mass[strata + u];
+      const float h = shift(variance, m, p.mMin);
       const size_t at = rows + row;
       p.logits[at * p.width + u] = p.scale * score[i][j] + m + h;
-      p.variance[at * p.width + u] = fminf(variance, p.tauMax);
-      p.bias[at * p.biasStride + u] = m + fminf(h, p.hMax);
+      p.variance[at * p.biasStride + u] = variance;
       if (p.strataBias) p.strataBias[at * p.columns + u] = m + fminf(h, p.hMax);
       if (p.logitVariance) p.logitVariance[at * p.columns + u] = variance;
     }
@@ -143,39 +154,68 @@ __device__ __forceinline__ void weighted_values(const ProductParams& p) {
   const float* weights = p.logits + (size_t)head * p.n * p.width;
   const V* values = (const V*)p.values + ((size_t)head * (TEXT ? p.groups : 1) + (TEXT ? t.group : 0)) * p.columns * D;
   const T* text = (const T*)p.textValue + ((size_t)head * p.tokens + p.visualTokens) * D;
-  float acc[4][4 * WIDE] = {};
-  for (int k0 = begin; k0 < end; k0 += DEPTH) {
-    const int row = threadIdx.x % TILE, k = threadIdx.x / TILE * 8;
-    for (int i = 0; i < 8; i++)
-      W.at[k + i][row] =
-          t.first + row < t.end && k0 + k + i < end ? weights[(size_t)(t.first + row) * p.width + k0 + k + i] : 0.f;
-    for (int i = threadIdx.x; i < DEPTH * D / 2; i += 256) {
-      const int r = i / (D / 2), c = i % (D / 2) * 2, column = k0 + r;
-      float2 v = make_float2(0, 0);
-      if (column < end) {
-        if (column >= p.columns)
-          v = unpack<T>(__ldg((const uint32_t*)(text + (size_t)(column - p.columns) * D + c)));
-        else if constexpr (std::is_same_v<V, float>)
-          v = __ldg((const float2*)(values + (size_t)column * D + c));
-        else
-          v = unpack<V>(__ldg((const uint32_t*)(values + (size_t)column * D + c)));
-      }
-      X[r][c] = v.x, X[r][c + 1] = v.y;
+  // A warp reads one row's 32 columns of the weights at a time: whole lines, and one column per bank of the slice.
+  constexpr int ROWS = TILE / 8, WORDS = DEPTH * D / 8 / 256 * (std::is_same_v<V, float> ? 2 : 1);
+  constexpr int PER_ROW = std::is_same_v<V, float> ? D / 4 : D / 8;  // 16-byte words of a row of values
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  float normaliser[ROWS], w[ROWS];
+  uint4 v[WORDS];
+#pragma unroll
+  for (int i = 0; i < ROWS; i++) {
+    const int row = t.first + warp + i * 8;
+    normaliser[i] = TEXT && row < t.end ? p.normaliser[(size_t)head * p.n + row] : 0.f;
+  }
+  auto fetch = [&](int k0) {
+#pragma unroll
+    for (int i = 0; i < ROWS; i++) {
+      const int row = t.first + warp + i * 8;
+      const bool live = row < t.end && k0 + lane < end;
+      w[i] = live ? weights[(size_t)row * p.width + k0 + lane] : TEXT ? -CUDART_INF_F : 0.f;
     }
+#pragma unroll
+    for (int i = 0; i < WORDS; i++) {
+      const int word = threadIdx.x + i * 256, column = k0 + word / PER_ROW;
+      const bool isText = TEXT && column >= p.columns;
+      const uint4* at = isText ? (const uint4*)(text + (size_t)(column - p.columns) * D)
+                               : (const uint4*)(values + (size_t)column * D);
+      v[i] = column < end ? __ldg(at + word % PER_ROW) : make_uint4(0, 0, 0, 0);
+    }
+  };
+  auto put = [&]() {
+#pragma unroll
+    for (int i = 0; i < ROWS; i++) W.at[lane][warp + i * 8] = TEXT ? expf(w[i] - normaliser[i]) : w[i];
+#pragma unroll
+    for (int i = 0; i < WORDS; i++) {
+      const int word = threadIdx.x + i * 256;
+      float4* out = (float4*)X[word / PER_ROW] + word % PER_ROW * (D / 4 / PER_ROW);
+      if constexpr (std::is_same_v<V, float>) {
+        *out = make_float4(__uint_as_float(v[i].x), __uint_as_float(v[i].y), __uint_as_float(v[i].z), __uint_as_float(v[i].w));
+      } else {
+        const float2 a = unpack<V>(v[i].x), b = unpack<V>(v[i].y), c = unpack<V>(v[i].z), e = unpack<V>(v[i].w);
+        out[0] = make_float4(a.x, a.y, b.x, b.y);
+        out[1] = make_float4(c.x, c.y, e.x, e.y);
+      }
+    }
+  };
+  float acc[4][4 * WIDE] = {};
+  if (begin < end) fetch(begin);
+  for (int k0 = begin; k0 < end; k0 += DEPTH) {
+    put();
     __syncthreads();
+    if (k0 + DEPTH < end) fetch(k0 + DEPTH);
 #pragma unroll 8
     for (int k = 0; k < DEPTH; k++) {
-      float w[4];
-      four(W, k, tile_row(), w);
+      float weight[4];
+      four(W, k, tile_row(), weight);
 #pragma unroll
       for (int half = 0; half < WIDE; half++) {
-        const float4 v = *(const float4*)&X[k][half * 64 + tile_column()];
+        const float4 x = *(const float4*)&X[k][half * 64 + tile_column()];
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-          acc[i][4 * half] = fmaf(w[i], v.x, acc[i][4 * half]);
-          acc[i][4 * half + 1] = fmaf(w[i], v.y, acc[i][4 * half + 1]);
-          acc[i][4 * half + 2] = fmaf(w[i], v.z, acc[i][4 * half + 2]);
-          acc[i][4 * half + 3] = fmaf(w[i], v.w, acc[i][4 * half + 3]);
+          acc[i][4 * half] = fmaf(weight[i], x.x, acc[i][4 * half]);
+          acc[i][4 * half + 1] = fmaf(weight[i], x.y, acc[i][4 * half + 1]);
+          acc[i][4 * half + 2] = fmaf(weight[i], x.z, acc[i][4 * half + 2]);
+          acc[i][4 * half + 3] = fmaf(weight[i], x.w, acc[i][4 * half + 3]);
         }
       }
     }
@@ -193,7 +233,10 @@ __device__ __forceinline__ void weighted_values(const ProductParams& p) {
   }
 }
 
-/** e of every stratum, in place of the variance: value noise plus misjudged mass times distance (beyond.md section 6). */
+/**
+ * log e of every stratum, in place of its logit: value noise plus misjudged mass times distance (beyond.md section 6).
+ * Logs, because the squares of small weights would underflow and tie.
+ */
 template <typename T, int D>
 __device__ __forceinline__ void stratum_errors(const ProductParams& p) {
   __shared__ Slice A, B;
@@ -201,10 +244,18 @@ __device__ __forceinline__ void stratum_errors(const ProductParams& p) {
   const RowTile t = row_tile(p.n, p.group);
   const size_t rows = (size_t)head * p.n, strata = ((size_t)head * p.groups + t.group) * p.columns;
   float distance[4][4] = {};
+  Fetch<float> nextA;
+  Fetch<T> nextB;
+  auto fetch = [&](int k0) {
+    nextA.load(p.out + rows * D, t.first, t.end, D, k0);
+    nextB.load((const T*)p.values + strata * D, colFirst, p.columns, D, k0);
+  };
+  fetch(0);
   for (int k0 = 0; k0 < D; k0 += DEPTH) {
-    load_slice(A, p.out + rows * D, t.first, t.end, D, k0);
-    load_slice(B, (const T*)p.values + strata * D, colFirst, p.columns, D, k0);
+    nextA.store(A);
+    nextB.store(B);
     __syncthreads();
+    if (k0 + DEPTH < D) fetch(k0 + DEPTH);
 #pragma unroll 8
     for (int k = 0; k < DEPTH; k++) {
       float x[4], y[4];
@@ -224,9 +275,11 @@ __device__ __forceinline__ void stratum_errors(const ProductParams& p) {
     for (int j = 0; j < 4; j++) {
       const int row = t.first + tile_row() + i, u = colFirst + tile_column() + j;
       if (row >= t.end || u >= p.columns) continue;
-      const size_t at = (rows + row) * p.width + u;
-      const float tau = p.variance[at], w = p.logits[at];
-      p.variance[at] = w * w * (tau * p.noise[strata + u] + 0.25f * tau * tau * distance[i][j]);
+      float& logit = p.logits[(rows + row) * p.width + u];
+      const float tau = fminf(p.variance[(rows + row) * p.biasStride + u], p.tauMax);
+      const float logWeight = logit - p.normaliser[rows + row];
+      if (p.weights) p.weights[(rows + row) * p.columns + u] = expf(logWeight);
+      logit = 2 * logWeight + logf(tau * p.noise[strata + u] + 0.25f * tau * tau * distance[i][j]);
     }
 }
 

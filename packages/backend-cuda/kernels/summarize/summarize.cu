@@ -8,6 +8,7 @@ struct SummarizeParams {
   const void* key;      // [heads, tokens, d]
   const void* value;    // [heads, tokens, d]
   const float* anchor;  // [heads, groups, d]
+  const float* directions;  // [heads, 2, d] of the two levels of the split (strata "eigen"), or null: each part its own
   int* order;           // [heads, n * BLOCK], or null
   void* strataKey;      // [heads, groups, u, d], 16 bit
   void* strataValue;    // the same
@@ -15,7 +16,7 @@ struct SummarizeParams {
   float* spread;        // [heads, groups, u, d]
   float* noise;         // [heads, groups, u]
   int tokens, visualTokens, n, groups, strata, steps;
-  int local;  // split along the directions of largest variance; else in token order
+  int split;  // split along a direction; else in token order
   float scale;
 };
 
@@ -28,20 +29,43 @@ struct Summary {
   float (*partial)[D];  // [2 * 8]: one row per warp, double-buffered
   float* scores;     // [BLOCK]
   int* slots;        // [BLOCK]: slot to row
-  int* fresh;        // [BLOCK]
+  int* lower;        // [8]: slots of each warp that go to the lower half
   int valid, warp, lane;
+
+  /** This lane's columns of a row of 16-bit elements. */
+  __device__ void columns_of(const T (*rows)[D], int row, float (&out)[C]) const {
+    const uint32_t* words = (const uint32_t*)rows[row] + lane * (C / 2);
+    uint32_t raw[C / 2];
+    if constexpr (C == 4) {
+      const uint2 both = *(const uint2*)words;
+      raw[0] = both.x, raw[1] = both.y;
+    } else {
+      raw[0] = words[0];
+    }
+#pragma unroll
+    for (int c = 0; c < C; c += 2) {
+      const float2 v = unpack<T>(raw[c / 2]);
+      out[c] = v.x, out[c + 1] = v.y;
+    }
+  }
 
   /** Sums a per-lane column vector over the warps of this warp's part. */
   __device__ void reduce_part(float (&v)[C], int warps, int buffer) {
-#pragma unroll
-    for (int c = 0; c < C; c++) partial[buffer * 8 + warp][lane * C + c] = v[c];
+    using Vector = std::conditional_t<C == 4, float4, float2>;
+    Vector* own = (Vector*)partial[buffer * 8 + warp] + lane;
+    if constexpr (C == 4)
+      *own = make_float4(v[0], v[1], v[2], v[3]);
+    else
+      *own = make_float2(v[0], v[1]);
     __syncthreads();
     const int first = warp / warps * warps;
 #pragma unroll
     for (int c = 0; c < C; c++) v[c] = 0;
-    for (int w = first; w < first + warps; w++)
-#pragma unroll
-      for (int c = 0; c < C; c++) v[c] += partial[buffer * 8 + w][lane * C + c];
+    for (int w = first; w < first + warps; w++) {
+      const Vector other = ((const Vector*)partial[buffer * 8 + w])[lane];
+      v[0] += other.x, v[1] += other.y;
+      if constexpr (C == 4) v[2] += other.z, v[3] += other.w;
+    }
   }
 
   /**
@@ -70,51 +94,68 @@ struct Summary {
     for (int r = 0; r < 16; r++) y[r] = __shfl_sync(~0u, own, 2 * r);
   }
 
-  /** Splits every part of `size` slots in two along its own direction. */
-  __device__ void split(int size) {
-    const int warps = size / 16;
-    float x[16][C], w[C], sum[C] = {};
-    float count = 0;
+  /** Splits every part of `size` slots in two, along the direction given or else along its own. */
+  __device__ void split(int size, const float* direction) {
+    float x[16][C], w[C], y[16];
 #pragma unroll
     for (int r = 0; r < 16; r++) {
-      const int row = slots[warp * 16 + r];
-      const bool live = row < valid;
-#pragma unroll
-      for (int c = 0; c < C; c++) sum[c] += x[r][c] = live ? to_float(key[row][lane * C + c]) : 0.f;
+      columns_of(key, slots[warp * 16 + r], x[r]);  // rows of padding were loaded as zeros
     }
-    const int first = warp / warps * size;
-    for (int i = first; i < first + size; i++) count += slots[i] < valid;
-    reduce_part(sum, warps, 0);
+    if (direction) {
 #pragma unroll
-    for (int r = 0; r < 16; r++)
-      if (slots[warp * 16 + r] < valid)
-#pragma unroll
-        for (int c = 0; c < C; c++) x[r][c] -= sum[c] / count;
-#pragma unroll
-    for (int c = 0; c < C; c++) w[c] = cosf((float)(lane * C + c));
-    for (int step = 0; step < p.steps; step++) {
-      float next[C] = {}, y[16];
-      project(x, w, y);
-#pragma unroll
-      for (int r = 0; r < 16; r++)
-#pragma unroll
-        for (int c = 0; c < C; c++) next[c] = fmaf(x[r][c], y[r], next[c]);
-      reduce_part(next, warps, (step + 1) & 1);
-      float norm = 0;
-#pragma unroll
-      for (int c = 0; c < C; c++) norm = fmaf(next[c], next[c], norm);
-      norm = 1.f / fmaxf(sqrtf(warp_sum(norm)), 1e-30f);
-#pragma unroll
-      for (int c = 0; c < C; c++) w[c] = next[c] * norm;
+      for (int c = 0; c < C; c++) w[c] = direction[lane * C + c];
+    } else {
+      center(x, size);
+      iterate(x, w, size / 16);
     }
     const float sign = orient(w);
-    float y[16];
     project(x, w, y);
 #pragma unroll
     for (int r = 0; r < 16; r++)
       if (lane == 0) scores[warp * 16 + r] = slots[warp * 16 + r] < valid ? y[r] * sign : CUDART_INF_F;
     __syncthreads();
     halve(size);
+  }
+
+  /** Subtracts the mean of the part's valid rows; rows of padding stay zero. */
+  __device__ void center(float (&x)[16][C], int size) {
+    float sum[C] = {}, count = size;
+    const int warps = size / 16, first = warp / warps * size;
+#pragma unroll
+    for (int r = 0; r < 16; r++)
+#pragma unroll
+      for (int c = 0; c < C; c++) sum[c] += x[r][c];
+    if (valid < BLOCK) {
+      count = 0;
+      for (int i = first; i < first + size; i++) count += slots[i] < valid;
+    }
+    reduce_part(sum, warps, 0);
+#pragma unroll
+    for (int r = 0; r < 16; r++)
+      if (slots[warp * 16 + r] < valid)
+#pragma unroll
+        for (int c = 0; c < C; c++) x[r][c] -= sum[c] / count;
+  }
+
+  /** Power iterations from a fixed start. */
+  __device__ void iterate(const float (&x)[16][C], float (&w)[C], int warps) {
+#pragma unroll
+    for (int c = 0; c < C; c++) w[c] = cosf((float)(lane * C + c));
+#pragma unroll 1
+    for (int step = 0; step < p.steps; step++) {
+      float next[C] = {}, y[16], norm = 0;
+      project(x, w, y);
+#pragma unroll
+      for (int r = 0; r < 16; r++)
+#pragma unroll
+        for (int c = 0; c < C; c++) next[c] = fmaf(x[r][c], y[r], next[c]);
+      reduce_part(next, warps, (step + 1) & 1);
+#pragma unroll
+      for (int c = 0; c < C; c++) norm = fmaf(next[c], next[c], norm);
+      norm = 1.f / fmaxf(sqrtf(warp_sum(norm)), 1e-30f);
+#pragma unroll
+      for (int c = 0; c < C; c++) w[c] = next[c] * norm;
+    }
   }
 
   /** -1 when the component of largest magnitude (the first of equals) is negative. */
@@ -128,25 +169,30 @@ struct Summary {
     return __shfl_sync(~0u, sign, __ffs(owners) - 1);
   }
 
-  /** Puts the lower half of each part's scores first; both halves stay in token order, which is their order by slot. */
+  /**
+   * Puts the lower half of each part's scores first; both halves stay in token order, which is their order by slot.
+   * Two threads rank a slot, each against half of the part.
+   */
   __device__ void halve(int size) {
-    const int slot = threadIdx.x;
-    int rank = 0, low = 0;
-    const int first = slot / size * size;
-    if (slot < BLOCK) {
-      const float own = scores[slot];
-      for (int i = first; i < first + size; i++) rank += scores[i] < own || (scores[i] == own && i < slot);
-      fresh[slot] = rank < size / 2;
+    const int slot = threadIdx.x / 2, first = slot / size * size, row = slots[slot];
+    const float own = scores[slot];
+    int rank = 0;
+    for (int i = first + threadIdx.x % 2 * 4; i < first + size; i += 8) {
+      const float4 other = *(const float4*)&scores[i];
+      rank += other.x < own || (other.x == own && i < slot);
+      rank += other.y < own || (other.y == own && i + 1 < slot);
+      rank += other.z < own || (other.z == own && i + 2 < slot);
+      rank += other.w < own || (other.w == own && i + 3 < slot);
     }
+    rank += __shfl_xor_sync(~0u, rank, 1);
+    const bool low = rank < size / 2;
+    const uint32_t lows = __ballot_sync(~0u, low && threadIdx.x % 2 == 0);
+    if (lane == 0) lower[warp] = __popc(lows);
     __syncthreads();
-    int row = 0;
-    if (slot < BLOCK) {
-      for (int i = first; i < slot; i++) low += fresh[i];
-      row = slots[slot];
-      low = rank < size / 2 ? first + low : first + size / 2 + (slot - first - low);
-    }
-    __syncthreads();
-    if (slot < BLOCK) slots[low] = row;
+    // A warp holds 16 slots, and a part at least that many.
+    int before = __popc(lows & ((1u << lane) - 1));
+    for (int w = first / 16; w < warp; w++) before += lower[w];
+    if (threadIdx.x % 2 == 0) slots[low ? first + before : first + size / 2 + (slot - first - before)] = row;
     __syncthreads();
   }
 
@@ -155,12 +201,13 @@ struct Summary {
     float a[C];
 #pragma unroll
     for (int c = 0; c < C; c++) a[c] = anchor[lane * C + c] * p.scale;
+#pragma unroll 4
     for (int r = 0; r < 16; r++) {
       const int row = slots[warp * 16 + r];
-      float z = 0;
-      if (row < valid)
+      float z = 0, k[C];
+      columns_of(key, row, k);
 #pragma unroll
-        for (int c = 0; c < C; c++) z = fmaf(a[c], to_float(key[row][lane * C + c]), z);
+      for (int c = 0; c < C; c++) z = fmaf(a[c], k[c], z);
       z = warp_sum(z);
       if (lane == 0) scores[warp * 16 + r] = row < valid ? z : -CUDART_INF_F;
     }
@@ -184,19 +231,22 @@ struct Summary {
     __syncthreads();
   }
 
-  /** Weighted mean and second moment about it of two columns over the rows of a stratum. */
+  /** Weighted mean and second moment about it of two columns over the rows of a stratum; sums start at its first row. */
   __device__ void moments(const T (*rows)[D], int u, int column, float2& mean, float2& square) {
-    const int size = BLOCK / p.strata;
+    const int size = BLOCK / p.strata, first = u * size;
+    const float2 origin = pair(rows, slots[first], column);
+    float weight = 0;
     mean = square = make_float2(0, 0);
-    for (int i = u * size; i < (u + 1) * size; i++) {
+#pragma unroll 8
+    for (int i = first; i < first + size; i++) {
       const float2 x = pair(rows, slots[i], column);
-      mean.x = fmaf(scores[i], x.x, mean.x), mean.y = fmaf(scores[i], x.y, mean.y);
+      const float w = scores[i], a = x.x - origin.x, b = x.y - origin.y;
+      weight += w;
+      mean.x = fmaf(w, a, mean.x), mean.y = fmaf(w, b, mean.y);
+      square.x = fmaf(w * a, a, square.x), square.y = fmaf(w * b, b, square.y);
     }
-    for (int i = u * size; i < (u + 1) * size; i++) {
-      const float2 x = pair(rows, slots[i], column);
-      const float a = x.x - mean.x, b = x.y - mean.y;
-      square.x = fmaf(scores[i], a * a, square.x), square.y = fmaf(scores[i], b * b, square.y);
-    }
+    square.x = fmaxf(square.x - mean.x * mean.x, 0.f), square.y = fmaxf(square.y - mean.y * mean.y, 0.f);
+    mean.x = fmaf(weight, origin.x, mean.x), mean.y = fmaf(weight, origin.y, mean.y);
   }
   __device__ float2 pair(const T (*rows)[D], int row, int column) {
     return unpack<T>(*(const uint32_t*)&rows[row][column]);
@@ -212,11 +262,11 @@ __device__ __forceinline__ void summarize(const SummarizeParams& p) {
   float* partial = (float*)(values + BLOCK * D);
   float* scores = partial + 16 * D;
   int* slots = (int*)(scores + BLOCK);
-  int* fresh = slots + BLOCK;
-  float* logMass = (float*)(fresh + BLOCK);   // [strata]
+  int* lower = slots + BLOCK;
+  float* logMass = (float*)(lower + 8);       // [strata]
   float* tangent = logMass + p.strata;        // [strata]
   float* noise = tangent + p.strata;          // [strata]
-  Summary<T, D> s{p, (T(*)[D])keys, (T(*)[D])values, (float(*)[D])partial, scores, slots, fresh,
+  Summary<T, D> s{p, (T(*)[D])keys, (T(*)[D])values, (float(*)[D])partial, scores, slots, lower,
                   min(BLOCK, p.visualTokens - block * BLOCK), (int)threadIdx.x / 32, (int)threadIdx.x % 32};
   const size_t base = ((size_t)head * p.tokens + block * BLOCK) * D;
   for (int i = threadIdx.x; i < BLOCK * D / 8; i += 256) {
@@ -227,8 +277,9 @@ __device__ __forceinline__ void summarize(const SummarizeParams& p) {
   }
   if (threadIdx.x < BLOCK) slots[threadIdx.x] = threadIdx.x;
   __syncthreads();
-  if (p.local)
-    for (int size = BLOCK; size > BLOCK / p.strata; size /= 2) s.split(size);
+  if (p.split)
+    for (int size = BLOCK, level = 0; size > BLOCK / p.strata; size /= 2, level++)
+      s.split(size, p.directions ? p.directions + (head * 2 + level) * D : nullptr);
   if (p.order && threadIdx.x < BLOCK)
     p.order[((size_t)head * p.n + block) * BLOCK + threadIdx.x] = block * BLOCK + slots[threadIdx.x];
 
@@ -260,6 +311,105 @@ __device__ __forceinline__ void summarize(const SummarizeParams& p) {
     __syncthreads();
   }
 }
+
+struct EigenParams {
+  const void* query;       // [heads, tokens, d]
+  const void* key;
+  const float* keyMean;    // [heads, n, d]
+  float* moments;          // [splits, heads, 2, d, d]: of keys about their block's mean, of queries
+  float* directions;       // [heads, 2, d]
+  int heads, tokens, visualTokens, n, stride, splits;
+};
+
+/** Sums of outer products over every stride-th token (strata "eigen"). blockIdx: split, head, keys or queries. */
+template <typename T, int D>
+__device__ __forceinline__ void eigen_moments(const EigenParams& p) {
+  constexpr int SIDE = D / 16, ROWS = 32;
+  __shared__ float rows[ROWS][D];
+  const int split = blockIdx.x, head = blockIdx.y, queries = blockIdx.z;
+  const int samples = (p.visualTokens + p.stride - 1) / p.stride, per = (samples + p.splits - 1) / p.splits;
+  const int begin = split * per, end = min(begin + per, samples);
+  const int a = threadIdx.x / 16 * SIDE, b = threadIdx.x % 16 * SIDE;
+  const T* source = (const T*)(queries ? p.query : p.key) + (size_t)head * p.tokens * D;
+  float sum[SIDE][SIDE] = {};
+  for (int i0 = begin; i0 < end; i0 += ROWS) {
+    for (int i = threadIdx.x; i < ROWS * D; i += 256) {
+      const int token = (i0 + i / D) * p.stride, column = i % D;
+      float x = 0;
+      if (i0 + i / D < end) {
+        x = to_float(source[(size_t)token * D + column]);
+        if (!queries) x -= p.keyMean[((size_t)head * p.n + token / BLOCK) * D + column];
+      }
+      rows[i / D][column] = x;
+    }
+    __syncthreads();
+    for (int r = 0; r < ROWS; r++)
+#pragma unroll
+      for (int i = 0; i < SIDE; i++)
+#pragma unroll
+        for (int j = 0; j < SIDE; j++) sum[i][j] = fmaf(rows[r][a + i], rows[r][b + j], sum[i][j]);
+    __syncthreads();
+  }
+  float* out = p.moments + (((size_t)split * p.heads + head) * 2 + queries) * D * D;
+#pragma unroll
+  for (int i = 0; i < SIDE; i++)
+#pragma unroll
+    for (int j = 0; j < SIDE; j++) out[(a + i) * D + b + j] = sum[i][j] / samples;
+}
+
+/** The two leading directions of M W, by 8 joint power iterations (beyond.md section 3). One thread per channel. */
+template <int D>
+__device__ __forceinline__ void eigen_directions(const EigenParams& p) {
+  __shared__ float vectors[4][D];
+  __shared__ float sums[8];
+  const int head = blockIdx.x, i = threadIdx.x;
+  const float* W = p.moments + (size_t)head * 2 * D * D;
+  const float* M = W + D * D;
+  // Both matrices are symmetric: column i is row i, and neighbouring threads read neighbouring numbers.
+  auto apply = [&](const float* matrix, const float* v) {
+    float sum = 0;
+    for (int k = 0; k < D; k++) sum = fmaf(matrix[k * D + i], v[k], sum);
+    return sum;
+  };
+  auto total = [&](float v) {
+    v = warp_sum(v);
+    __syncthreads();
+    if (i % 32 == 0) sums[i / 32] = v;
+    __syncthreads();
+    v = 0;
+    for (int k = 0; k < D / 32; k++) v += sums[k];
+    return v;
+  };
+  auto unit = [&](float v) { return v / fmaxf(sqrtf(total(v * v)), 1e-30f); };
+  float w1 = cosf((float)i), w2 = sinf((float)i);
+  for (int step = 0; step < 8; step++) {
+    vectors[0][i] = w1, vectors[1][i] = w2;
+    __syncthreads();
+    vectors[2][i] = apply(W, vectors[0]), vectors[3][i] = apply(W, vectors[1]);
+    __syncthreads();
+    w1 = unit(apply(M, vectors[2]));
+    w2 = apply(M, vectors[3]);
+    vectors[0][i] = w1;
+    __syncthreads();
+    const float weighted = apply(W, vectors[0]);
+    const float along = total(weighted * w2), own = total(weighted * w1);
+    w2 = unit(own > 0 ? w2 - along / own * w1 : w2);
+    __syncthreads();
+  }
+  p.directions[(head * 2) * D + i] = w1;
+  p.directions[(head * 2 + 1) * D + i] = w2;
+}
+
+#define EIGEN(name, T, D)                                                                                        \
+  extern "C" __global__ void __launch_bounds__(256) eigen_moments_##name(const __grid_constant__ EigenParams p) { \
+    eigen_moments<T, D>(p);                                                                                      \
+  }
+EIGEN(bf16_d128, bf16, 128)
+EIGEN(bf16_d64, bf16, 64)
+EIGEN(f16_d128, f16, 128)
+EIGEN(f16_d64, f16, 64)
+extern "C" __global__ void eigen_directions_d128(const __grid_constant__ EigenParams p) { eigen_directions<128>(p); }
+extern "C" __global__ void eigen_directions_d64(const __grid_constant__ EigenParams p) { eigen_directions<64>(p); }
 
 #define SUMMARIZE(name, T, D)                                                                                       \
   extern "C" __global__ void __launch_bounds__(256, 2) summarize_##name(const __grid_constant__ SummarizeParams p) { \

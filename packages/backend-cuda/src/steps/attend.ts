@@ -77,7 +77,7 @@ function hopper(
     kernel: `attend90_${site.variant}`,
     grid,
     threads: 384,
-    sharedBytes: (1 + 2 * stages) * tile + stages * 512 + 8 * (1 + 4 * stages) + 4 * stages,
+    sharedBytes: (1 + 2 * stages) * tile + stages * 512 + 8 * (1 + 4 * stages),
     parameters: [query, key, value, ...maps, parameters],
   });
 }

@@ -15,17 +15,42 @@ export function estimate(site: Site, step: EstimateStep, inputs: Views, outputs:
 }
 
 function tailInParts(site: Site, step: EstimateTailStep, inputs: Views, outputs: Views): void {
-  // Logits and variances of all strata are the largest intermediates: a few heads at a time is enough to fill the device.
+  // The logits of all strata are the largest intermediate: a few heads at a time are enough to fill the device.
   const { visualBlocks: n, textTokens } = site.geometry;
-  const bytes = 8 * n * (n * step.strataPerBlock + textTokens);
+  const bytes = 4 * n * (n * step.strataPerBlock + textTokens);
   const heads = Math.max(1, Math.min(site.heads, Math.floor((32 * 2 ** 20) / bytes)));
   for (let first = 0; first < site.heads; first += heads)
     tail(site.part(first, Math.min(heads, site.heads - first)), step, inputs, outputs);
 }
 
+// The order of the pointers in ProductParams.
+const PRODUCT_INPUTS = [
+  "queryMean",
+  "querySecond",
+  "keys",
+  "keySecond",
+  "mass",
+  "noise",
+  "values",
+  "textKey",
+  "textValue",
+] as const;
+const PRODUCT_OUTPUTS = [
+  "logits",
+  "normaliser",
+  "variance",
+  "scores",
+  "strataBias",
+  "logitVariance",
+  "gain",
+  "weights",
+  "out",
+] as const;
+
 interface Product {
-  readonly inputs: readonly (Handle | undefined)[];
-  readonly outputs: readonly (Handle | undefined)[];
+  /** By role, in this site's heads. */
+  readonly inputs: Readonly<Partial<Record<(typeof PRODUCT_INPUTS)[number], Handle | undefined>>>;
+  readonly outputs: Readonly<Partial<Record<(typeof PRODUCT_OUTPUTS)[number], Handle | undefined>>>;
   readonly columns: number;
   readonly group: number;
   readonly splits: number;
@@ -38,7 +63,8 @@ function productParams(site: Site, p: Product): Uint8Array {
   const { visualBlocks: n, tokens, visualTokens, textTokens, scale } = site.geometry;
   const strata = p.columns;
   return new Params()
-    .pointers(...p.inputs, site.textValid, ...p.outputs)
+    .pointers(...PRODUCT_INPUTS.map((role) => p.inputs[role]), site.textValid)
+    .pointers(...PRODUCT_OUTPUTS.map((role) => p.outputs[role]))
     .ints(site.heads, n, strata, strata + textTokens, biasStride(strata), tokens, visualTokens, p.group)
     .ints(Math.ceil(n / p.group), p.splits, p.uniform ?? false)
     .floats(scale, ...(p.limits ?? [0, 0, 0]))
@@ -48,9 +74,9 @@ function productParams(site: Site, p: Product): Uint8Array {
 const product = (site: Site, kernel: string, grid: readonly [number, number, number], parameters: Uint8Array) =>
   site.launch({ module: "products", kernel, grid, threads: 256, parameters: [parameters] });
 
-/** Splits of a long sum, so that the tiles of few heads still fill the device. */
+/** Splits of a long sum, so that the tiles of few heads still fill the device, once (132 multiprocessors, two blocks each). */
 const splitsFor = (rowTiles: number, heads: number, columns: number) =>
-  Math.max(1, Math.min(16, Math.ceil(264 / (rowTiles * heads)), Math.ceil(columns / 256)));
+  Math.max(1, Math.min(16, Math.floor(264 / (rowTiles * heads)), Math.ceil(columns / 256)));
 
 /** out = sum over the splits of `parts`. */
 function sumSplits(site: Site, parts: Handle | undefined, out: Handle | undefined, splits: number): void {
@@ -72,7 +98,8 @@ interface Selecting {
   readonly step: EstimateStep;
   readonly columns: number;
   readonly logits: View;
-  readonly errors?: View;
+  readonly weights?: View | undefined;
+  readonly normaliser?: View;
   readonly gain?: View | undefined;
   readonly bias?: View;
   readonly sharedBytes: number;
@@ -82,17 +109,21 @@ interface Selecting {
 function selectParams(site: Site, s: Selecting, inputs: Views, outputs: Views): Uint8Array {
   const { visualBlocks: n, textTokens } = site.geometry;
   const { selection, stride } = s.step;
+  const { group, hMax, mMin } = s.step.method === "tail" ? s.step : { group: n, hMax: 0, mMin: 0 };
   const { indices, forced } = outputs.indices ? { indices: outputs.indices, forced: inputs.forced } : neverNull();
   return new Params()
-    .pointers(site.at(s.logits), site.at(s.errors), site.at(s.gain), site.at(forced), site.textValid)
+    .pointers(site.at(s.logits), site.at(s.gain), site.at(forced), site.textValid)
     .pointers(site.perHead("topBlocks", (_, head) => selection.topBlocks[head]))
     .pointers(site.perHead("coverMass", (_, head) => selection.coverMass[head], "f32"))
     .pointers(site.at(outputs.counts), indices.native ? site.at(indices) : undefined)
     .pointers(indices.native ? undefined : site.at(indices))
     .pointers(site.at(outputs.factor), site.at(outputs.probabilities), site.at(s.bias))
     .pointers(site.at(outputs.blockError), site.at(outputs.blockMass))
+    .pointers(site.at(s.weights), site.at(s.normaliser), site.at(inputs.strataMass))
     .ints(site.heads, n, s.columns, s.columns + textTokens, biasStride(s.columns), textTokens, stride, s.columns / n)
     .ints(selection.ranked, selection.textCompetes, forced !== undefined && forced.perHead > 0)
+    .ints(group, Math.ceil(n / group))
+    .floats(hMax, mMin)
     .bytes();
 }
 const neverNull = (): never => {
@@ -119,20 +150,20 @@ function paper(site: Site, step: EstimatePaperStep, inputs: Views, outputs: View
   const splits = splitsFor(tiles(n), site.heads, n);
   const parts = splits > 1 && outputs.compensation ? site.buffer("parts", splits * n * d * 4) : outputs.compensation;
   const parameters = productParams(site, {
-    inputs: [at("queryMean"), at("queryDeviation"), at("keyMean"), at("keyDeviation"), undefined, undefined].concat([
-      at("valueMean"),
-      at("key"),
-      at("value"),
-    ]),
-    outputs: [
-      site.at(logits),
-      undefined,
-      undefined,
-      site.at(outputs.scores),
-      undefined,
-      undefined,
-      site.at(gain),
-    ].concat([site.at(parts)]),
+    inputs: {
+      queryMean: at("queryMean"),
+      querySecond: at("queryDeviation"),
+      keys: at("keyMean"),
+      keySecond: at("keyDeviation"),
+      values: at("valueMean"),
+      textKey: at("key"),
+    },
+    outputs: {
+      logits: site.at(logits),
+      scores: site.at(outputs.scores),
+      gain: site.at(gain),
+      out: site.at(parts),
+    },
     columns: n,
     group: n,
     splits,
@@ -140,14 +171,14 @@ function paper(site: Site, step: EstimatePaperStep, inputs: Views, outputs: View
   });
   product(site, `paper_logits${gain ? "_gain" : ""}_d${d}`, [tiles(n), tiles(n), site.heads], parameters);
   textLogits(site, parameters);
-  const selecting: Selecting = { kernel: "paper_select", step, columns: n, logits, gain, sharedBytes: (n + 1) * 4 };
+  const selecting: Selecting = { kernel: "paper_select", step, columns: n, logits, gain, sharedBytes: 2 * (n + 1) * 4 };
   select(site, selecting, selectParams(site, selecting, inputs, outputs));
   if (!outputs.compensation) return;
   product(site, `compensation_d${d}`, [splits, tiles(n), site.heads], parameters);
   if (splits > 1) sumSplits(site, site.at(parts), site.at(outputs.compensation), splits);
 }
 
-/** Logits, biases and variances of the strata, softmax, expected value, errors, selection (beyond.md sections 5 and 6). */
+/** Logits and variances of the strata, normaliser, expected value, errors, selection with the bias (beyond.md sections 5 and 6). */
 function tail(site: Site, step: EstimateTailStep, inputs: Views, outputs: Views): void {
   const { visualBlocks: n, headDim: d, textTokens } = site.geometry;
   const { group, strataPerBlock, hMax, tauMax, mMin } = step;
@@ -159,23 +190,35 @@ function tail(site: Site, step: EstimateTailStep, inputs: Views, outputs: Views)
   const strataKey = native16(site, "estimateKey", need("strataKey"), summaries);
   const strataValue = native16(site, "estimateValue", need("strataValue"), summaries);
   const logits = site.buffer("logits", n * (columns + textTokens) * 4);
-  const errors = site.buffer("errors", n * (columns + textTokens) * 4);
+  const normaliser = site.buffer("normaliser", n * 4);
+  // The mass of blocks is looked at only when there is some to cover.
+  const covers = step.selection.ranked && step.selection.coverMass.some((mass) => mass > 0);
+  const weights = covers || outputs.blockMass ? site.buffer("weights", n * columns * 4) : undefined;
   const padded = outputs.bias?.native ? outputs.bias : site.buffer("bias", n * biasStride(columns) * 4);
   const splits = splitsFor(rowTiles, site.heads, columns);
   const parts = site.buffer("parts", splits * n * d * 4);
   const at = (name: string) => site.at(inputs[name]);
   const parameters = productParams(site, {
-    inputs: [at("queryMean"), at("querySpread"), site.at(strataKey), at("strataSpread"), at("strataMass")].concat([
-      at("strataNoise"),
-      site.at(strataValue),
-      at("key"),
-      at("value"),
-    ]),
-    outputs: [site.at(logits), site.at(errors), site.at(padded), undefined, site.at(outputs.strataBias)].concat([
-      site.at(outputs.logitVariance),
-      undefined,
-      site.at(parts),
-    ]),
+    inputs: {
+      queryMean: at("queryMean"),
+      querySecond: at("querySpread"),
+      keys: site.at(strataKey),
+      keySecond: at("strataSpread"),
+      mass: at("strataMass"),
+      noise: at("strataNoise"),
+      values: site.at(strataValue),
+      textKey: at("key"),
+      textValue: at("value"),
+    },
+    outputs: {
+      logits: site.at(logits),
+      normaliser: site.at(normaliser),
+      variance: site.at(padded),
+      strataBias: site.at(outputs.strataBias),
+      logitVariance: site.at(outputs.logitVariance),
+      weights: site.at(weights),
+      out: site.at(parts),
+    },
     columns,
     group,
     splits,
@@ -189,13 +232,14 @@ function tail(site: Site, step: EstimateTailStep, inputs: Views, outputs: Views)
     step,
     columns,
     logits,
-    errors,
+    weights,
+    normaliser,
     bias: padded,
     sharedBytes: 2 * n * 4,
   };
   const selection = selectParams(site, selecting, inputs, outputs);
   const rows = [site.heads * n] as const;
-  site.launch({ module: "select", kernel: "tail_softmax", grid: rows, threads: 256, parameters: [selection] });
+  site.launch({ module: "select", kernel: "tail_normaliser", grid: rows, threads: 256, parameters: [selection] });
   product(site, `expected_value_${site.variant}`, [splits, rowTiles, site.heads], parameters);
   if (splits > 1) sumSplits(site, site.at(parts), site.at(parts), splits);
   product(site, `stratum_errors_${site.variant}`, wide, parameters);

@@ -2,6 +2,7 @@ import { SpaAttnError, type SummarizeStep } from "@spaattn/core";
 import { Params } from "../params.js";
 import type { Site, View, Views } from "../site.js";
 import { widen } from "./convert.js";
+import { eigenDirections } from "./eigen.js";
 
 /** Strata of every key block and their summaries at the anchors, keys and values rounded to the inputs' type. */
 export function summarize(site: Site, step: SummarizeStep, inputs: Views, outputs: Views): void {
@@ -18,17 +19,18 @@ export function summarize(site: Site, step: SummarizeStep, inputs: Views, output
   const key = summary("strataKey");
   const value = summary("strataValue");
   const parameters = new Params()
-    .pointers(site.at(inputs.key), site.at(inputs.value), site.at(inputs.anchor), site.at(outputs.order))
+    .pointers(site.at(inputs.key), site.at(inputs.value), site.at(inputs.anchor))
+    .pointers(strata === "eigen" ? eigenDirections(site, inputs) : undefined, site.at(outputs.order))
     .pointers(site.at(key), site.at(value), site.at(outputs.strataMass))
     .pointers(site.at(outputs.strataSpread), site.at(outputs.strataNoise))
-    .ints(tokens, visualTokens, n, groups, c, steps, strata === "local")
+    .ints(tokens, visualTokens, n, groups, c, steps, strata !== "contiguous")
     .floats(scale);
   site.launch({
     module: "summarize",
     kernel: `summarize_${site.variant}`,
     grid: [n, site.heads],
     threads: 256,
-    sharedBytes: 2 * 128 * d * 2 + 16 * d * 4 + 3 * 128 * 4 + 3 * c * 4,
+    sharedBytes: 2 * 128 * d * 2 + 16 * d * 4 + 2 * 128 * 4 + 32 + 3 * c * 4,
     parameters: [parameters.bytes()],
   });
   if (outputs.strataKey && !outputs.strataKey.native) widen(site, key, outputs.strataKey, elements);

@@ -1,0 +1,24 @@
+import { describeCheck, run } from "@spaattn/conformance";
+import { expect, it } from "vitest";
+import { casesOf128 } from "../bench/conformance-cases.js";
+import { cuda } from "../src/index.js";
+
+const probe = await cuda.probe();
+const required = (process.env.SPAATTN_REQUIRE ?? "").split(",").includes("cuda");
+if (!probe.available) console.warn(`SKIPPED backend-cuda on a GPU: ${probe.reason} ${probe.remedy}`);
+
+it("says whether there is a GPU, and what to do when there is none", () => {
+  if (required) expect(probe).toMatchObject({ available: true });
+  if (!probe.available) expect(probe.remedy.length).toBeGreaterThan(10);
+});
+
+it.skipIf(!probe.available)(
+  "passes the conformance cases",
+  async () => {
+    const backend = await cuda.create();
+    const report = await run(backend, { cases: casesOf128 });
+    expect(report.checks.filter((check) => !check.ok).map(describeCheck)).toEqual([]);
+    backend.dispose();
+  },
+  600_000,
+);

@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { compile, compilerVersion, type Resources, SOURCES } from "../build-kernels.mjs";
+import { MODULES } from "../src/kernels.js";
+
+type Entries = Readonly<Record<string, Readonly<Record<string, Resources>>>>;
+interface Manifest {
+  readonly compiler: string;
+  readonly modules: Readonly<Record<string, { sha256: string; bytes: number; entries: Entries }>>;
+}
+
+const folder = new URL("../fatbins/", import.meta.url);
+const manifest: Manifest = JSON.parse(readFileSync(new URL("manifest.json", folder), "utf8"));
+const hash = (data: Uint8Array) => createHash("sha256").update(data).digest("hex");
+const compiler = compilerVersion();
+if (!compiler) console.warn("SKIPPED compiling the CUDA kernels: nvcc was not found");
+
+const spilling = (entries: Entries) =>
+  Object.entries(entries).flatMap(([name, targets]) =>
+    Object.entries(targets).flatMap(([target, { spills }]) => (spills === 0 ? [] : [`${name} on ${target}`])),
+  );
+
+describe("compiled kernels", () => {
+  it("are those of the manifest, and small", () => {
+    expect(Object.keys(manifest.modules).sort()).toEqual([...MODULES].sort());
+    let total = 0;
+    for (const name of MODULES) {
+      const url = new URL(`${name}.fatbin`, folder);
+      expect([name, hash(readFileSync(url))]).toEqual([name, manifest.modules[name].sha256]);
+      total += statSync(url).size;
+    }
+    expect(total).toBeLessThan(1_000_000);
+  });
+
+  it("spill no registers on any target", () => {
+    for (const { entries } of Object.values(manifest.modules)) {
+      expect(Object.keys(entries).length).toBeGreaterThan(0);
+      expect(spilling(entries)).toEqual([]);
+    }
+  });
+
+  it.skipIf(!compiler).each(Object.keys(SOURCES))(
+    "compile from source without spills: %s",
+    (name) => {
+      const { image, resources, log } = compile(name);
+      expect(spilling(resources)).toEqual([]);
+      // A serialised matrix product would be slow and silent.
+      expect(log).not.toMatch(/wgmma.*serializ/i);
+      if (compiler === manifest.compiler) expect(hash(image)).toBe(manifest.modules[name].sha256);
+      else console.warn(`built with nvcc ${manifest.compiler}, here is ${compiler}: hashes are not compared`);
+    },
+    120_000,
+  );
+});
