@@ -41,8 +41,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 results=$1
 work=$(mktemp -d)
 mkdir -p "$results" "$work/node_modules/webgpu"
-tar -xJf "$here/node.tar.xz" -C "$work"
-tar -xJf "$here/dawn.tar.xz" -C "$work/node_modules/webgpu"
+unpack() { tar -xJf "$1" -C "$2" || python3 -m tarfile -e "$1" "$2"; }
+unpack "$here/node.tar.xz" "$work"
+unpack "$here/dawn.tar.xz" "$work/node_modules/webgpu"
 for deb in "$here"/*.deb; do dpkg-deb -x "$deb" "$work/loader"; done
 cp "$here"/*.mjs "$work"
 export LD_LIBRARY_PATH="$work/loader/usr/lib/x86_64-linux-gnu:$LD_LIBRARY_PATH"

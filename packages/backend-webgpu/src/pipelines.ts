@@ -1,4 +1,4 @@
-import { type Kernel, withoutUnrolling } from "./kernel.js";
+import { type Kernel, withConstantBounds } from "./kernel.js";
 
 export interface Pipeline {
   readonly compute: GPUComputePipeline;
@@ -40,7 +40,7 @@ export class Pipelines {
         })),
       ],
     });
-    const module = device.createShaderModule({ label: name, code: this.software ? withoutUnrolling(code) : code });
+    const module = device.createShaderModule({ label: name, code: this.software ? code : withConstantBounds(code) });
     const compute = await device.createComputePipelineAsync({
       label: name,
       layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),

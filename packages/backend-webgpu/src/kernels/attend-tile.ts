@@ -11,33 +11,20 @@ import {
 import {
   addBias,
   addValues,
+  CHANNELS,
   COLUMNS,
   KEYS,
+  KEYS_AT,
   PART_STRIDE,
   QUADS,
   range,
   reduceSums,
+  STAGE,
   softmax,
   stageKeys,
   stageQueries,
   THREADS,
-  VALUE_ROWS,
 } from "./tile-parts.js";
-
-/** What the device's limits allow. */
-export interface TileOptions {
-  /** Channels staged at once for the scores: 16 or 32. */
-  readonly channels: 16 | 32;
-  /** Keep the queries in workgroup memory for the whole loop instead of staging them again for every step. */
-  readonly residentQuery: boolean;
-}
-
-const stageSize = (headDim: number, { channels, residentQuery }: TileOptions): number =>
-  Math.max((residentQuery ? 1 : 2) * channels * QUADS, (VALUE_ROWS * headDim) / 4);
-
-/** Bytes of workgroup memory the kernel takes. */
-export const tileStorage = (headDim: number, options: TileOptions): number =>
-  16 * (stageSize(headDim, options) + COLUMNS * PART_STRIDE + (options.residentQuery ? headDim * QUADS : 0));
 
 /**
  * The main kernel: 64 query rows by 64 keys per workgroup, 8 rows by 4 keys (and 8 rows by headDim / 16 outputs) in the
@@ -45,25 +32,22 @@ export const tileStorage = (headDim: number, options: TileOptions): number =>
  *
  * A key step has two halves. Scores: queries and keys are staged transposed, so that an invocation reads four rows, or its
  * four keys, at once. Values: probabilities pass through workgroup memory sixteen keys at a time. Sums stay with the
- * invocation and meet at the end. Pseudo-keys of tail rectification are further steps of the same loop, with a bias.
+ * invocation and meet at the end. Less than 13 KiB of workgroup memory let several workgroups share a multiprocessor,
+ * which was measured to be worth more than keeping the queries there. Pseudo-keys of tail rectification are further steps of the same loop, with a bias.
  */
-export function attendTileKernel(shape: AttendShape, options: TileOptions): Kernel {
+export function attendTileKernel(shape: AttendShape): Kernel {
   const { geometry, dense, rectify } = shape;
   const { headDim: d } = geometry;
   const outputs = d / 64;
   const paper = !dense && rectify === "paper";
-  const { channels, residentQuery } = options;
-  const keysAt = residentQuery ? 0 : channels * QUADS;
-  const source = residentQuery ? "queries" : "stage";
   return assemble({
     name: "attend.tile",
     slots: attendSlots(shape),
     params: attendParams(geometry),
     workgroup: [THREADS],
     module: `${attendFunctions(shape)}
-var<workgroup> stage: array<vec4f, ${stageSize(d, options)}>;
-var<workgroup> part: array<vec4f, ${COLUMNS * PART_STRIDE}>;
-${residentQuery ? `var<workgroup> queries: array<vec4f, ${d * QUADS}>;` : ""}`,
+var<workgroup> stage: array<vec4f, ${STAGE}>;
+var<workgroup> part: array<vec4f, ${COLUMNS * PART_STRIDE}>;`,
     body: `${attendPrologue(shape, KEYS)}
   let tx = lid % ${COLUMNS}u;
   let ty = lid / ${COLUMNS}u;
@@ -72,19 +56,17 @@ ${residentQuery ? `var<workgroup> queries: array<vec4f, ${d * QUADS}>;` : ""}`,
   ${range(8, (r) => range(outputs, (v) => `var o${r}_${v} = vec4f(0);`).join(" ")).join(" ")}
   var top0 = vec4f(${LOWEST}); var top1 = top0;
   var sum0 = vec4f(0); var sum1 = vec4f(0);
-  ${residentQuery ? stageQueries("queries", d / 4, "0u") : ""}
   for (var step = 0u; step < exact_steps + pseudo_steps; step++) {${attendStep(shape, KEYS)}
     ${range(2, (a) => range(4, (j) => `var s${a}_${j} = vec4f(0);`).join(" ")).join(" ")}
-    for (var lane0 = 0u; lane0 < trips(LANES); lane0 += ${channels / 4}u) {
+    for (var lane0 = 0u; lane0 < trips(LANES); lane0 += ${CHANNELS / 4}u) {
       workgroupBarrier();
-      ${residentQuery ? "" : stageQueries("stage", channels / 4, "lane0")}
-      ${stageKeys(channels / 4, keysAt)}
+      ${stageQueries}
+      ${stageKeys}
       workgroupBarrier();
-      for (var c = 0u; c < trips(${channels}u); c++) {
-        let q_at = ${residentQuery ? "(lane0 * 4u + c)" : "c"} * ${QUADS}u + ty * 2u;
-        let q0 = ${source}[q_at];
-        let q1 = ${source}[q_at + 1u];
-        let k = stage[${keysAt}u + c * ${COLUMNS}u + tx];
+      for (var c = 0u; c < trips(${CHANNELS}u); c++) {
+        let q0 = stage[c * ${QUADS}u + ty * 2u];
+        let q1 = stage[c * ${QUADS}u + ty * 2u + 1u];
+        let k = stage[${KEYS_AT}u + c * ${COLUMNS}u + tx];
         ${range(4, (j) => range(2, (a) => `s${a}_${j} = fma(q${a}, vec4f(k[${j}]), s${a}_${j});`).join(" ")).join("\n        ")}
       }
     }

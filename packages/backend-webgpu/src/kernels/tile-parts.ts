@@ -8,35 +8,41 @@ export const THREADS = COLUMNS * (QUERY_TILE / 8);
 /** Row quads of a workgroup, and the padded stride that keeps column accesses on different banks. */
 export const QUADS = QUERY_TILE / 4;
 export const PART_STRIDE = QUADS + 1;
-export const VALUE_ROWS = 16;
+const VALUE_ROWS = 16;
+/** Channels staged at once for the scores; keys lie behind the queries. */
+export const CHANNELS = 16;
+const LANES_AT_ONCE = CHANNELS / 4;
+export const KEYS_AT = CHANNELS * QUADS;
+/** Vectors of the stage: queries and keys of a few channels, or values of a few keys (of at most 128 channels). */
+export const STAGE = Math.max(KEYS_AT + CHANNELS * COLUMNS, (VALUE_ROWS * 128) / 4);
 
 export const range = <T>(count: number, each: (i: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => each(i));
 
-const transpose = (target: string, offset: number) =>
+const transpose = (offset: number) =>
   ["x", "y", "z", "w"]
-    .map((e, i) => `${target}[${offset}u + (c * 4u + ${i}u) * 16u + quad] = vec4f(r0.${e}, r1.${e}, r2.${e}, r3.${e});`)
+    .map((e, i) => `stage[${offset}u + (c * 4u + ${i}u) * 16u + quad] = vec4f(r0.${e}, r1.${e}, r2.${e}, r3.${e});`)
     .join("\n        ");
 
 /** Stages scaled query rows, four to a vector: element `[channel][quad]`. */
-export const stageQueries = (target: string, lanes: number, lane0: string): string => `
-      for (var i = lid; i < ${QUADS * lanes}u; i += ${THREADS}u) {
+export const stageQueries = `
+      for (var i = lid; i < ${QUADS * LANES_AT_ONCE}u; i += ${THREADS}u) {
         let quad = i % ${QUADS}u;
         let c = i / ${QUADS}u;
         let row = row0 + quad * 4u;
-        let at = ${lane0} + c;
+        let at = lane0 + c;
         ${range(4, (e) => `let r${e} = load_query((head_rows + min(row + ${e}u, last_row)) * LANES + at) * to_log2;`).join("\n        ")}
-        ${transpose(target, 0)}
+        ${transpose(0)}
       }`;
 
 /** Stages keys `tx, tx + 16, tx + 32, tx + 48` as one vector: element `[channel][tx]`. */
-export const stageKeys = (lanes: number, offset: number): string => `
-      for (var i = lid; i < ${(KEYS / 4) * lanes}u; i += ${THREADS}u) {
+export const stageKeys = `
+      for (var i = lid; i < ${(KEYS / 4) * LANES_AT_ONCE}u; i += ${THREADS}u) {
         let quad = i % ${KEYS / 4}u;
         let c = i / ${KEYS / 4}u;
         let at = lane0 + c;
         ${range(4, (e) => `let r${e} = key_row(pseudo, (base + min(quad + ${16 * e}u, live - 1u)) * LANES + at);`).join("\n        ")}
-        ${transpose("stage", offset)}
+        ${transpose(KEYS_AT)}
       }`;
 
 /** Masks keys past the end of the step, and adds the bias of pseudo-keys. */

@@ -1,9 +1,8 @@
 import type { AttendStep, Geometry } from "@spaattn/core";
-import type { Device } from "../device.js";
 import type { Kernel } from "../kernel.js";
 import { type AttendShape, packListsKernel, QUERY_TILE } from "../kernels/attend-common.js";
 import { attendRowKernel } from "../kernels/attend-row.js";
-import { attendTileKernel, type TileOptions, tileStorage } from "../kernels/attend-tile.js";
+import { attendTileKernel } from "../kernels/attend-tile.js";
 import type { HeadWindow, Lowering } from "../lowering.js";
 import { blockValues } from "../wgsl/blocks.js";
 
@@ -19,7 +18,7 @@ export function lowerAttend(step: AttendStep, lowering: Lowering): void {
     rectify: step.rectify,
     lse: lowering.has("lse"),
   };
-  const { kernel, reason } = chooseKernel(shape, lowering.device);
+  const { kernel, reason } = chooseKernel(shape);
   lowering.chose(kernel.name, reason);
   const scratch: Record<string, number> = step.dense ? {} : { lists: 4 * n * (step.stride + 1) };
   const large = ["query", "key", "value", "output", "compensation", "strataKey", "strataValue", "bias"];
@@ -34,26 +33,17 @@ export function lowerAttend(step: AttendStep, lowering: Lowering): void {
   }
 }
 
-/** The fastest kernel whose needs the device meets. */
-export function chooseKernel(shape: AttendShape, device: Device): { kernel: Kernel; reason: string } {
+/** The fastest kernel that fits the shape. */
+export function chooseKernel(shape: AttendShape): { kernel: Kernel; reason: string } {
   const { headDim } = shape.geometry;
-  if (headDim % 64 !== 0)
+  if (headDim % 64 === 0)
     return {
-      kernel: attendRowKernel(shape),
-      reason: `headDim ${headDim} is no multiple of 64, which register tiles need`,
+      kernel: attendTileKernel(shape),
+      reason: "register tiles of 8 x 4, for head sizes that are multiples of 64",
     };
-  const limit = device.limits.maxComputeWorkgroupStorageSize;
-  const wanted: TileOptions[] = [
-    { channels: 32, residentQuery: true },
-    { channels: 16, residentQuery: true },
-    { channels: 32, residentQuery: false },
-    { channels: 16, residentQuery: false },
-  ];
-  const options = wanted.find((candidate) => tileStorage(headDim, candidate) <= limit) ?? wanted[3];
-  const where = options.residentQuery ? "queries stay in workgroup memory" : "queries are staged with the keys";
   return {
-    kernel: attendTileKernel(shape, options),
-    reason: `register tiles of 8 x 4; ${where}, ${options.channels} channels a stage (${limit} bytes of workgroup memory)`,
+    kernel: attendRowKernel(shape),
+    reason: `one row per invocation: headDim ${headDim} is no multiple of 64, which register tiles need`,
   };
 }
 
