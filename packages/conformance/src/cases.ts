@@ -100,7 +100,6 @@ addModes("first frame for every row", { ...grid, policy: union(strong, firstFram
 add("dense, raster order in and out", { ...grid, dense: true });
 addModes("text in front, raster order in and out", {
   ...grid,
-  textValid: 11,
   layout: videoLayout({ grid: [4, 8, 12], blockSize: 64, textTokens: 20, text: "front" }),
 });
 addModes("raster order in and out", { ...grid, tokenOrder: "raster", policy: strong });

@@ -56,6 +56,12 @@ export function checkMask(question: MaskQuestion): Outcome {
   };
 }
 
+/**
+ * Scores below this count as equal. Squared weights of this size underflow on the way in float32, and the blocks then go
+ * by index (beyond.md section 8, item 10); no output can show which of them is computed.
+ */
+const UNDERFLOW = 1e-30;
+
 /** How far one row's decision is from flipping: the smaller of the gap at the cut and the distance of a sum from p. */
 function rowMargin(question: MaskQuestion, row: number): number {
   const { spec, scores, masses, columns } = question;
@@ -66,10 +72,11 @@ function rowMargin(question: MaskQuestion, row: number): number {
   const lowered = lowerPolicy(policy, { geometry, behaviour, rectify, ...(layout ? { layout } : {}) });
   const tail = rectify === "tail";
   const competing = lowered.textCompetes && columns > n ? columns : n;
-  const score = (j: number) => scores[row * columns + j];
+  const raw = (j: number) => scores[row * columns + j];
+  const score = (j: number) => (raw(j) < UNDERFLOW ? 0 : raw(j));
   const ranked = Array.from({ length: competing }, (_, j) => j)
     .filter((j) => !(tail && j === own))
-    .sort((a, b) => score(b) - score(a) || a - b);
+    .sort((a, b) => raw(b) - raw(a) || a - b);
   if (tail) ranked.unshift(own);
   const p = lowered.coverMass[head];
   const mass = (j: number) => masses[row * columns + j];

@@ -66,6 +66,11 @@ describe("masks", () => {
     expect(check(coverMass(0.75), scores, row(0, 1), row(0, 1, 2), 1e-5).ok).toBe(false);
   });
 
+  it("may differ among scores that underflow in float32", () => {
+    expect(check(two, [1, 1e-40, 1e-60, 0], row(0, 3), row(0, 1), 1e-6).ok).toBe(true);
+    expect(check(two, [1, 1e-20, 1e-60, 0], row(0, 3), row(0, 1), 1e-6).ok).toBe(false);
+  });
+
   it("may not differ in ties that must be exact", () => {
     expect(check(two, [0.25, 0.25, 0.25, 0.25], row(1, 2), row(0, 1), undefined).ok).toBe(false);
     expect(check(two, [0.25, 0.25, 0.25, 0.25], row(0, 1), row(0, 1), undefined).ok).toBe(true);
