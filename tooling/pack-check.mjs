@@ -10,7 +10,11 @@ const workspace = mkdtempSync(join(tmpdir(), "spaattn-pack-"));
 const problems = [];
 
 function run(command, args, cwd = root) {
-  const result = spawnSync(command, args, { cwd, encoding: "utf8", env: { ...process.env, npm_config_loglevel: "error" } });
+  const result = spawnSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    env: { ...process.env, npm_config_loglevel: "error" },
+  });
   return { ok: result.status === 0, text: `${result.stdout ?? ""}${result.stderr ?? ""}`.trim() };
 }
 
@@ -24,7 +28,10 @@ function packOne({ directory, manifest }) {
   const { name } = manifest;
   const local = join(root, "node_modules/.bin");
   for (const script of scripts)
-    check(name, `has an install script "${script}"`, { ok: !manifest.scripts?.[script], text: "package managers block them" });
+    check(name, `has an install script "${script}"`, {
+      ok: !manifest.scripts?.[script],
+      text: "package managers block them",
+    });
   for (const file of ["README.md", "LICENSE"])
     check(name, `${file} is missing`, { ok: existsSync(join(directory, file)), text: "" });
   const before = new Set(readdirSync(workspace));
