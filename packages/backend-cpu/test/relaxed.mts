@@ -5,11 +5,14 @@ import { suite } from "./suite.js";
 
 const backend = await cpu.create({ kernel: "relaxed", threads: 1 });
 const probe = await cpu.probe();
-const result = await suite(backend, {
-  size: "small",
-  dtypes: ["f32"],
-  goldens: [...goldenFiles("wan22"), ...goldenFiles("flux_a")],
-  fetchBytes: goldenBytes,
-});
+const results = [];
+for (const filter of ["dense", "whole", "ragged", "peaked", "strata", "mass", "one "])
+  results.push(await suite(backend, { size: "small", dtypes: ["f32"], filter }));
+const goldens = [...goldenFiles("wan22"), ...goldenFiles("flux_a"), ...goldenFiles("hunyuan_b")];
+results.push(await suite(backend, { goldens, fetchBytes: goldenBytes }));
 backend.dispose();
+const result = {
+  passed: results.reduce((sum, { passed }) => sum + passed, 0),
+  failures: results.flatMap(({ failures }) => failures),
+};
 console.log(JSON.stringify({ kernel: probe.available && probe.details?.kernel, result }));
