@@ -7,7 +7,8 @@ import type { Storage } from "../wgsl/storage.js";
 export interface AttendShape {
   readonly geometry: Geometry;
   readonly rows: Storage;
-  readonly output: Storage;
+  /** Absent: only `lse` is written. */
+  readonly output?: Storage;
   readonly dense: boolean;
   readonly rectify: Rectify;
   readonly lse: boolean;
@@ -41,7 +42,7 @@ export function attendSlots({ rows, output, dense, rectify, lse }: AttendShape):
     ...(dense ? [] : [read("lists", "u32")]),
     ...(paper ? [read("factor", "f32"), read("compensation", "f32x4")] : []),
     ...(tail ? [read("strata_key", "f32x4"), read("strata_value", "f32x4"), read("bias", "f32")] : []),
-    write("output", output),
+    ...(output ? [write("output", output)] : []),
     ...(lse ? [write("lse", "f32")] : []),
   ];
 }

@@ -65,7 +65,7 @@ var<workgroup> values: array<vec4f, ${KEYS * lanes}>;`,
   let live_row = row < valid_end && sum > 0.0;
   let scale = select(0.0, 1.0 / sum, live_row)${paper ? " * row_factor(head, block)" : ""};
   let out = (head_rows + row) * LANES;
-  ${range(lanes, (c) => `store_output(out + ${c}u, o${c} * scale${paper ? ` + row_compensation(head, block, ${c}u)` : ""});`).join("\n  ")}
+  ${range(shape.output ? lanes : 0, (c) => `store_output(out + ${c}u, o${c} * scale${paper ? ` + row_compensation(head, block, ${c}u)` : ""});`).join("\n  ")}
   ${lse ? "store_lse(head_rows + row, select(p.minus_infinity, (top + log2(sum)) * LN2, live_row));" : ""}`,
   });
 }

@@ -83,7 +83,7 @@ var<workgroup> part: array<vec4f, ${COLUMNS * PART_STRIDE}>;`,
 }
 
 /** Normalises and writes one row; rows of invalid text slots become zero. */
-function storeRow({ dense, rectify, lse }: AttendShape, r: number, outputs: number): string {
+function storeRow({ dense, rectify, lse, output }: AttendShape, r: number, outputs: number): string {
   const paper = !dense && rectify === "paper";
   const component = `${r >> 2}[${r & 3}]`;
   const plus = (v: number) => (paper ? ` + row_compensation(head, block, tx + ${16 * v}u)` : "");
@@ -92,7 +92,7 @@ function storeRow({ dense, rectify, lse }: AttendShape, r: number, outputs: numb
     let scale = select(0.0, inverse${component} * row_scale, row < valid_end);
     if (row < row_end) {
       let out = (head_rows + row) * LANES + tx;
-      ${range(outputs, (v) => `store_output(out + ${16 * v}u, o${r}_${v} * scale${plus(v)});`).join("\n      ")}
+      ${range(output ? outputs : 0, (v) => `store_output(out + ${16 * v}u, o${r}_${v} * scale${plus(v)});`).join("\n      ")}
       ${lse ? `if (tx == 0u) { store_lse(head_rows + row, select(p.minus_infinity, (top${component} + log2(sum${component})) * LN2, row < valid_end && sum${component} > 0.0)); }` : ""}
     }
   }`;

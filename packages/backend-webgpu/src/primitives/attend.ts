@@ -20,6 +20,12 @@ export function lowerAttend(step: AttendStep, lowering: Lowering): void {
   };
   const { kernel, reason } = chooseKernel(shape);
   lowering.chose(kernel.name, reason);
+  // Tail with log-sum-exp binds nine buffers; where only eight are allowed it takes a second pass.
+  const most = lowering.device.limits.maxStorageBuffersPerShaderStage;
+  const passes =
+    kernel.slots.length <= most
+      ? [kernel]
+      : [chooseKernel({ ...shape, lse: false }).kernel, chooseKernel({ ...shape, output: undefined }).kernel];
   const scratch: Record<string, number> = step.dense ? {} : { lists: 4 * n * (step.stride + 1) };
   const large = ["query", "key", "value", "output", "compensation", "strataKey", "strataValue", "bias"];
   for (const window of lowering.windows(large, scratch)) {
@@ -29,7 +35,7 @@ export function lowerAttend(step: AttendStep, lowering: Lowering): void {
         params: { stride: step.stride, rows: n },
         grid: [Math.ceil((step.stride + 1) / 64), n],
       });
-    emitTiles(step, lowering, window, kernel);
+    for (const pass of passes) emitTiles(step, lowering, window, pass);
   }
 }
 

@@ -1,0 +1,56 @@
+import type { FloatDType } from "@spaattn/core";
+import { afterAll, describe, expect, it } from "vitest";
+import { type SuiteOptions, suite } from "./suite.js";
+import { available, closeAll, goldenBytes, goldenFiles, open } from "./support.js";
+
+describe.skipIf(!available)("on the adapter Node has", () => {
+  afterAll(closeAll);
+
+  const check = async (what: SuiteOptions) => {
+    const backend = await open();
+    const { passed, failures } = await suite(backend, { fetchBytes: goldenBytes, ...what });
+    expect(failures).toEqual([]);
+    expect(passed).toBeGreaterThan(3);
+    // Whatever ran is disposed: no buffer stays behind.
+    expect(backend.device.memory.live).toBe(0);
+  };
+
+  // Software drivers take about a second to compile a kernel, so cases are chosen for the kernels they need: each once.
+  const f32 = [
+    "dense",
+    "ragged, with text",
+    "batch with different",
+    "huge logits",
+    "tiny logits",
+    "peaked",
+    "nothing dropped",
+    "everything dropped",
+    "mass alone",
+    "a host function",
+    "neighbours and first",
+    "raster order",
+    "reference behaviour",
+    "strata eigen",
+    "strata contiguous",
+  ];
+  it.each(f32)("f32: %s", (name) => check({ dtypes: ["f32"], cases: [name] }), 240_000);
+  it(
+    "f32: one primitive at a time gives the same",
+    () => check({ dtypes: ["f32"], cases: ["another scale"], unfused: true }),
+    240_000,
+  );
+
+  const halves: [FloatDType, string][] = [
+    ["f16", "ragged, with text"],
+    ["f16", "head dim 128, blocks of 64, tail"],
+    ["f16", "head dim 128, blocks of 64, paper"],
+    ["bf16", "dense, ragged"],
+  ];
+  it.each(halves)("%s: %s", (dtype, name) => check({ dtypes: [dtype], cases: [name] }), 240_000);
+
+  it.each([...goldenFiles("tiny"), ...goldenFiles("cogvideox_i2v_b2"), ...goldenFiles("wan22_ti2v_a")])(
+    "golden %s",
+    (name) => check({ goldens: [name] }),
+    240_000,
+  );
+});
