@@ -39,7 +39,8 @@ export function problemOf(error: unknown): Problem {
         : error.code === "Aborted"
           ? EXIT.interrupted
           : EXIT.failure;
-    return { exitCode, code: error.code, message: error.message, remedy: error.remedy };
+    const remedy = error.code === "Aborted" ? "Files that were not complete have not been written." : error.remedy;
+    return { exitCode, code: error.code, message: error.message, remedy };
   }
   // The library throws RangeError for wrong arguments, and here arguments come from the command line.
   if (error instanceof RangeError && !/allocation|array length|call stack/i.test(error.message))

@@ -3,6 +3,7 @@ import type { CompareRow, Comparison, LabInputs, Mode } from "@spaattn/lab";
 import { decibels, milliseconds, percent, times } from "../terminal/format.js";
 import { formatTable } from "../terminal/table.js";
 import type { Terminal } from "../terminal/terminal.js";
+import { busyNote, type Machine } from "./machine.js";
 
 /** What each mode is called where people read. */
 export const MODE_NAMES: Readonly<Record<Mode, string>> = {
@@ -13,11 +14,18 @@ export const MODE_NAMES: Readonly<Record<Mode, string>> = {
 };
 
 /** The comparison for machines; the fields of a row are part of the interface. */
-export function compareJson(input: string, backend: Backend, inputs: LabInputs, comparison: Comparison) {
+export function compareJson(
+  input: string,
+  backend: Backend,
+  inputs: LabInputs,
+  comparison: Comparison,
+  machine: Machine,
+) {
   const { layout, ...spec } = inputs.spec;
   return {
     input,
     backend: backend.name,
+    machine,
     spec: { ...spec, ...(layout ? { grid: layout.grid } : {}) },
     heads: inputs.heads,
     notes: inputs.notes,
@@ -26,7 +34,13 @@ export function compareJson(input: string, backend: Backend, inputs: LabInputs, 
 }
 
 /** Prints the table, how the inputs came to be, and the worst heads. */
-export function printComparison(terminal: Terminal, backend: Backend, inputs: LabInputs, comparison: Comparison): void {
+export function printComparison(
+  terminal: Terminal,
+  backend: Backend,
+  inputs: LabInputs,
+  comparison: Comparison,
+  machine: Machine,
+): void {
   terminal.print(`${terminal.style("bold", inputs.name)} on ${backend.name}`);
   for (const note of inputs.notes) terminal.print(terminal.style("dim", `  ${note}`));
   terminal.print();
@@ -47,6 +61,8 @@ export function printComparison(terminal: Terminal, backend: Backend, inputs: La
   terminal.print(terminal.style("dim", titles));
   for (const line of lines) terminal.print(line);
   terminal.print();
+  const busy = busyNote(machine);
+  if (busy) terminal.print(terminal.style("yellow", busy));
   for (const row of comparison.rows.filter(({ worstHeads }) => worstHeads.length > 0)) {
     const worst = row.worstHeads.map(({ head, label, relL2 }) => `${head} (${label}) ${relL2.toFixed(4)}`).join(", ");
     terminal.print(

@@ -1,13 +1,15 @@
 import { readFile } from "node:fs/promises";
-import { type Backend, SpaAttnError } from "@spaattn/core";
-import { type CompareOptions, type Comparison, compare, type LabInputs } from "@spaattn/lab";
+import { SpaAttnError } from "@spaattn/core";
+import { type CompareOptions, compare, type LabInputs } from "@spaattn/lab";
 import { withBackend } from "../backend.js";
 import type { CompareFlags } from "../commands/compare.js";
 import { UsageError } from "../errors.js";
 import { readInput } from "../input.js";
 import { tailOptions } from "../options.js";
+import type { ReportRequest } from "../report/collect.js";
 import type { CommandContext } from "../run-cli.js";
 import { Progress } from "../terminal/progress.js";
+import { machineNow } from "./machine.js";
 import { compareJson, printComparison } from "./print-comparison.js";
 import { warmUp } from "./warm-up.js";
 
@@ -15,6 +17,7 @@ import { warmUp } from "./warm-up.js";
 export async function runCompare(input: string, flags: CompareFlags, context: CommandContext): Promise<void> {
   const { terminal, signal } = context;
   const progress = new Progress(terminal);
+  const machine = machineNow();
   if (flags.report) await refuseForeignFile(flags.report, flags.force ?? false);
   try {
     progress.update(0, "reading");
@@ -30,7 +33,7 @@ export async function runCompare(input: string, flags: CompareFlags, context: Co
       const comparison = await compare(backend, inputs, { ...options, onProgress });
       progress.clear();
       // People see the table while the report is being made; machines get one document at the end.
-      if (!terminal.json) printComparison(terminal, backend, inputs, comparison);
+      if (!terminal.json) printComparison(terminal, backend, inputs, comparison, machine);
       if (flags.report) {
         const onReport = (done: number, what: string) => progress.update(share + (1 - share) * done, what);
         await writeReport(flags.report, {
@@ -38,12 +41,13 @@ export async function runCompare(input: string, flags: CompareFlags, context: Co
           inputs,
           backend,
           comparison,
+          machine,
           options: { ...options, onProgress: onReport },
         });
         progress.clear();
         terminal.note(`Report: ${flags.report}`);
       }
-      if (terminal.json) terminal.printJson(compareJson(input, backend, inputs, comparison));
+      if (terminal.json) terminal.printJson(compareJson(input, backend, inputs, comparison, machine));
     });
   } finally {
     progress.clear();
@@ -70,14 +74,6 @@ function checkSelection({ neighbours, firstFrame }: CompareFlags, inputs: LabInp
       `--${neighbours ? "neighbours" : "first-frame"} needs a token grid, and this capture has none.`,
       "Write the capture with its grid, or leave the option out.",
     );
-}
-
-interface ReportRequest {
-  readonly input: string;
-  readonly inputs: LabInputs;
-  readonly backend: Backend;
-  readonly comparison: Comparison;
-  readonly options: CompareOptions;
 }
 
 async function writeReport(path: string, request: ReportRequest): Promise<void> {

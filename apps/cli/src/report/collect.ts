@@ -1,4 +1,3 @@
-import { availableParallelism, cpus } from "node:os";
 import type { Backend } from "@spaattn/core";
 import {
   type CompareOptions,
@@ -9,6 +8,7 @@ import {
   runMode,
   trueBlockMass,
 } from "@spaattn/lab";
+import type { Machine } from "../compare/machine.js";
 import { version } from "../version.js";
 import { collectFrames, sourceFilm } from "./collect-frames.js";
 import { collectHeads } from "./collect-heads.js";
@@ -19,6 +19,7 @@ export interface ReportRequest {
   readonly inputs: LabInputs;
   readonly backend: Backend;
   readonly comparison: Comparison;
+  readonly machine: Machine;
   readonly options: CompareOptions;
 }
 
@@ -39,7 +40,7 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
     input,
     name: inputs.name,
     backend: backend.name,
-    machine: `${cpus()[0]?.model.trim() || "unknown processor"}, ${availableParallelism()} threads, Node ${process.versions.node}`,
+    machine: request.machine,
     version,
     made: new Date(),
     notes: inputs.notes,

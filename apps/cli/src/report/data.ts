@@ -1,4 +1,5 @@
 import type { CompareRow, CurvePoint, Mode } from "@spaattn/lab";
+import type { Machine } from "../compare/machine.js";
 
 export type SparseMode = Exclude<Mode, "dense">;
 
@@ -42,7 +43,7 @@ export interface ReportData {
   readonly input: string;
   readonly name: string;
   readonly backend: string;
-  readonly machine: string;
+  readonly machine: Machine;
   readonly version: string;
   readonly made: Date;
   readonly notes: readonly string[];

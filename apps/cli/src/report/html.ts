@@ -10,7 +10,9 @@ type Part = Html | string | number | undefined | false | readonly Part[];
 
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => ESCAPES[character]);
+// A number and its unit stay on one line.
+const escaped = (text: string): string =>
+  text.replace(/[&<>"']/g, (character) => ESCAPES[character]).replaceAll(" %", "\u00a0%");
 
 function toText(part: Part): string {
   if (part === undefined || part === false) return "";

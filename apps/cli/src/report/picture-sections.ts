@@ -78,7 +78,7 @@ function maskGroup(heads: readonly HeadReport[], group: readonly SparseMode[]): 
       (
         head,
       ) => html`<figure class="mask-of">${picture(head.masks[group[0]]!, `blocks computed by head ${head.head}, ${names}`, "mask")}
-      <figcaption>head ${head.head} <span class="soft">${head.label}, error ${errors(head)}</span></figcaption></figure>`,
+      <figcaption>head ${head.head} <span class="soft">${head.label}<br>error ${errors(head)}</span></figcaption></figure>`,
     )}</div>`;
 }
 

@@ -1,3 +1,4 @@
+import { busyNote } from "../compare/machine.js";
 import { percent } from "../terminal/format.js";
 import { errorChart } from "./chart.js";
 import type { ReportData } from "./data.js";
@@ -34,7 +35,7 @@ export function renderReport(data: ReportData): string {
   ${scrolling("chart of error against density", errorChart(data.curve))}
   ${curveTable(data)}
   <h2 id="time">Where the time goes</h2>
-  <p>Measured on ${data.backend}, one run each unless asked otherwise: ${data.machine}.</p>
+  <p>Measured on ${data.backend}: ${data.machine.processor}, ${data.machine.threads} threads, Node ${data.machine.node}. ${busyNote(data.machine)}</p>
   ${timeBars(data)}
   ${headsSection(data)}
   ${headTable(data)}

@@ -24,7 +24,7 @@ export function finding(data: ReportData): Html {
     return html`<p>At ${percent(data.dropRate, 0)} dropped nothing is left out here: the result equals dense attention.</p>`;
   const gain =
     none && none !== best
-      ? html` Plain block-sparse attention is <b class="none">${percent(none.relL2)}</b> off on blocks of the same number.`
+      ? html` Plain block-sparse attention is <b class="none">${percent(none.relL2)}</b> off with as many blocks.`
       : "";
   return html`<p>With <b>${percent(best.density, 0)}</b> of the blocks computed, <b class="${best.mode}">${MODE_NAMES[best.mode]}</b> comes within
     <b class="${best.mode}">${percent(best.relL2)}</b> of dense attention.${gain}</p>`;
@@ -40,7 +40,7 @@ export const cards = (data: ReportData): Html => html`<div class="cards">
       <dl><dt>blocks computed</dt><dd>${percent(row.density)}</dd>
       ${row.mode === "dense" ? "" : html`<dt>PSNR</dt><dd>${decibels(row.psnr)} dB</dd>`}
       <dt>time</dt><dd>${milliseconds(row.ms)}</dd>
-      ${row.mode === "dense" ? "" : html`<dt>against dense</dt><dd>${times(row.speedup)} as fast</dd>`}</dl>
+      ${row.mode === "dense" ? "" : html`<dt>faster than dense</dt><dd>${times(row.speedup)}</dd>`}</dl>
     </section>`,
   )}
 </div>`;

@@ -23,7 +23,7 @@ export class Progress {
     const bar = "█".repeat(filled) + "░".repeat(WIDTH - filled);
     const line = `${bar} ${String(Math.round(share * 100)).padStart(3)} %  ${what}`.slice(
       0,
-      (this.#stream.columns ?? 80) - 1,
+      (this.#stream.columns || 80) - 1,
     );
     if (line === this.#shown) return;
     this.#stream.write(`\r\x1b[2K${line}`);
