@@ -1,6 +1,7 @@
 import { createAttention, HostTensor, topBlocks } from "@spaattn/core";
 import { afterAll, expect, it } from "vitest";
-import { available, closeAll, noise, open } from "./support.js";
+import { noise } from "./noise.js";
+import { available, closeAll, open } from "./support.js";
 
 afterAll(closeAll);
 

@@ -1,7 +1,8 @@
 import { type AttentionSpec, createAttention, HostTensor, topBlocks } from "@spaattn/core";
 import { reference } from "@spaattn/reference";
 import { afterAll, expect, it } from "vitest";
-import { available, closeAll, noise, open } from "./support.js";
+import { noise } from "./noise.js";
+import { available, closeAll, open } from "./support.js";
 
 afterAll(closeAll);
 
@@ -45,9 +46,7 @@ it.skipIf(!available).each(["encoder", "pass"])(
     // Query, key and value lie behind each other in one buffer of the caller's.
     const stride = Math.ceil((4 * COUNT) / 256) * 256;
     const inputs = device.createBuffer({ size: 3 * stride, usage });
-    [query, key, value].forEach(
-      (data, i) => void device.queue.writeBuffer(inputs, i * stride, data as Float32Array<ArrayBuffer>),
-    );
+    [query, key, value].forEach((data, i) => void device.queue.writeBuffer(inputs, i * stride, data));
     const outputs = device.createBuffer({ size: 256 + 4 * COUNT, usage });
     const at = (i: number) => backend.wrap(inputs, { dtype: "f32", shape: SHAPE, offset: i * stride });
     const output = backend.wrap(outputs, { dtype: "f32", shape: SHAPE, offset: 256 });
@@ -82,7 +81,7 @@ it.skipIf(!available).each(["encoder", "pass"])(
     // Nothing of the caller's is freed.
     attention.dispose();
     backend.dispose();
-    device.queue.writeBuffer(inputs, 0, query as Float32Array<ArrayBuffer>);
+    device.queue.writeBuffer(inputs, 0, query);
     device.pushErrorScope("validation");
     const again = device.createCommandEncoder();
     again.copyBufferToBuffer(inputs, 0, outputs, 256, 4 * COUNT);

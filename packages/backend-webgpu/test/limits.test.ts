@@ -1,8 +1,9 @@
 import { requiredFeatures, requiredLimits } from "@spaattn/backend-webgpu";
 import { createAttention, HostTensor, topBlocks } from "@spaattn/core";
 import { afterAll, describe, expect, it } from "vitest";
+import { noise } from "./noise.js";
 import { suite } from "./suite.js";
-import { available, closeAll, noise, open } from "./support.js";
+import { available, closeAll, open } from "./support.js";
 
 afterAll(closeAll);
 
