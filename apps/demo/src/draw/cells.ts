@@ -1,4 +1,4 @@
-import { CIVIDIS, DIVERGING } from "./colour.js";
+import { CIVIDIS, LESS, MORE } from "./colour.js";
 
 const scratch = document.createElement("canvas");
 
@@ -28,11 +28,13 @@ export function paintCells(
 ): void {
   const image = new ImageData(columns, rows);
   const { share, diverging = false, veil = 1 } = shade;
-  const table = diverging ? DIVERGING : CIVIDIS;
   for (let i = 0; i < rows * columns; i++) {
     const at = share(values[i], i);
-    const index = diverging ? 128 + Math.round(at * 127) : Math.round(at * 255);
-    image.data.set(table.subarray(index * 3, index * 3 + 3), i * 4);
+    if (diverging) image.data.set(at < 0 ? LESS : MORE, i * 4);
+    else {
+      const index = Math.round(at * 255);
+      image.data.set(CIVIDIS.subarray(index * 3, index * 3 + 3), i * 4);
+    }
     image.data[i * 4 + 3] = Math.round(255 * (veil + (1 - veil) * Math.sqrt(Math.abs(at))));
   }
   paintImage(context, image, box, false);

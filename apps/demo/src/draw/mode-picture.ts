@@ -3,7 +3,7 @@ import type { App } from "../state/app.js";
 import type { RowView } from "../worker/protocol.js";
 import { type Box, paintCells } from "./cells.js";
 import { paintClip, paintFrame } from "./clip-frame.js";
-import { logShare, signedRoot } from "./colour.js";
+import { logShare, signedShare } from "./colour.js";
 
 interface Scale {
   /** Largest dense weight. */
@@ -64,7 +64,7 @@ export function paintMode(context: CanvasRenderingContext2D, app: App, mode: Mod
     return;
   }
   if (clip) paintClip(context, clip, info, Math.floor(((frame + 0.5) * clip.frames.length) / frames), box);
-  context.fillStyle = pictureKind === "difference" ? "rgb(250 250 248 / 0.8)" : "rgb(4 14 34 / 0.62)";
+  context.fillStyle = "rgb(4 14 34 / 0.62)";
   context.fillRect(box.x, box.y, box.w, box.h);
   const weights = row?.rows[mode];
   const dense = row?.rows.dense;
@@ -76,7 +76,7 @@ export function paintMode(context: CanvasRenderingContext2D, app: App, mode: Mod
   }
   const reference = slice(dense);
   paintCells(context, slice(weights), rows, columns, box, {
-    share: (x, i) => signedRoot(x - reference[i], range),
+    share: (x, i) => signedShare(x - reference[i], range),
     diverging: true,
     veil: 0,
   });

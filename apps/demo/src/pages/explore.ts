@@ -44,7 +44,7 @@ export function explorePage(app: App): TemplateResult {
       <div class="left">
         <clip-player .app=${app} .info=${app.info} .clip=${app.clip} .row=${app.row}></clip-player>
         <p class="hint">
-          ${app.info?.grid ? "Click any patch, here or in the pictures." : app.info ? "This capture has no pixels to show; maps and numbers follow." : "Opening the clip…"}
+          ${app.info?.grid ? "Click any patch, here or in the pictures. To begin with, the one that plain sparse attention gets most wrong is picked." : app.info ? "This capture has no pixels to show; maps and numbers follow." : "Opening the clip…"}
         </p>
         ${app.stage >= 1 ? controls(app) : nothing}
       </div>

@@ -16,7 +16,7 @@ export function backendButtons(
       ${app.backends.map(
         ({ name, available, text, remedy }) => html`
           <span class="start">
-            <button type="button" class="primary" data-backend=${name} ?disabled=${!available || running} @click=${() => start(name)}>
+            <button type="button" class="primary" data-backend=${name} ?disabled=${!available || running || !app.ready} @click=${() => start(name)}>
               ${kind === "bench" ? "Measure" : "Check"} ${NAMES[name]}
             </button>
             <small>${available ? text : `${text} ${remedy}`}</small>

@@ -190,6 +190,11 @@ export class App {
     this.#client.cancel(kind);
   }
 
+  /** True once a clip or capture is open. */
+  get ready(): boolean {
+    return this.#opened;
+  }
+
   /** True while results of the current settings are still to come. */
   get busy(): boolean {
     return this.#exploring !== undefined || this.#opening || !this.#opened;

@@ -17,7 +17,7 @@ export interface Settings {
   readonly backend: "auto" | "webgpu" | "cpu";
   /** The head that is looked at. */
   readonly head: number;
-  /** The picked token in raster order; -1 picks one in the middle of the clip. */
+  /** The picked token in raster order; -1 picks the one that plain sparse attention gets most wrong. */
   readonly token: number;
 }
 

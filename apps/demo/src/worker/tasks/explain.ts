@@ -7,22 +7,29 @@ import { square, visualMask } from "./maps.js";
 import { pickedToken } from "./row.js";
 
 /** What each step of the method does with the picked token's query block. */
-export async function explain(settings: Settings, { session, signal, emit }: TaskContext): Promise<void> {
+export async function explain(settings: Settings, context: TaskContext): Promise<void> {
+  const { session, signal, emit } = context;
   await session.scheduler.turn(PRIORITY.explain, signal, async () => {
     const stage = await session.stage(settings);
     const paper = await session.look(stage, "paper", signal);
     const tail = await session.look(stage, "tail", signal);
     const exact = await session.mass(stage, signal);
     const mass = square(exact.data, stage.inputs.spec.heads, exact.blocks, exact.columns);
-    emit({ kind: "explain", view: explainView(stage, paper, tail, mass) });
+    const token = await pickedToken(stage, context);
+    emit({ kind: "explain", view: explainView(stage, token, paper, tail, mass) });
   });
 }
 
-function explainView({ inputs, settings }: Stage, paper: ModeRun, tail: ModeRun, mass: Float32Array): ExplainView {
+function explainView(
+  { inputs, settings }: Stage,
+  token: number,
+  paper: ModeRun,
+  tail: ModeRun,
+  mass: Float32Array,
+): ExplainView {
   const { heads, visualTokens, blockSize = 128, layout } = inputs.spec;
   const n = Math.ceil(visualTokens / blockSize);
   const head = Math.min(settings.head, heads - 1);
-  const token = pickedToken(settings.token, visualTokens, layout?.grid);
   const inverse = layout?.inverse;
   const blockOf = Int32Array.from({ length: visualTokens }, (_, i) =>
     Math.floor((inverse ? inverse[i] : i) / blockSize),

@@ -1,4 +1,4 @@
-import { attentionRow, MODES, type Mode } from "@spaattn/lab";
+import { attentionRow, MODES, type Mode, tokenErrors } from "@spaattn/lab";
 import type { Settings } from "../../state/settings.js";
 import { toRaster } from "../pictures.js";
 import type { Stage } from "../session.js";
@@ -15,7 +15,7 @@ export async function row(settings: Settings, context: TaskContext): Promise<voi
 export async function emitRow(stage: Stage, context: TaskContext): Promise<void> {
   const { inputs, settings } = stage;
   const head = Math.min(settings.head, inputs.spec.heads - 1);
-  const token = pickedToken(settings.token, inputs.spec.visualTokens, inputs.spec.layout?.grid);
+  const token = await pickedToken(stage, context);
   const position = inputs.spec.layout ? inputs.spec.layout.inverse[token] : token;
   const rows: Partial<Record<Mode, Float32Array>> = {};
   for (const mode of MODES) {
@@ -28,10 +28,13 @@ export async function emitRow(stage: Stage, context: TaskContext): Promise<void>
   );
 }
 
-/** The token of a setting; -1, or one outside these inputs, means the middle of the clip. */
-export function pickedToken(wanted: number, tokens: number, grid?: readonly [number, number, number]): number {
-  if (wanted >= 0 && wanted < tokens) return wanted;
-  if (!grid) return tokens >> 1;
-  const [t, h, w] = grid;
-  return (t >> 1) * h * w + (h >> 1) * w + (w >> 1);
+/** The token of a setting; -1, or one outside these inputs, means the one that plain sparse attention gets most wrong. */
+export async function pickedToken(stage: Stage, { session, signal }: TaskContext): Promise<number> {
+  const { settings, inputs } = stage;
+  const { heads, visualTokens } = inputs.spec;
+  if (settings.token >= 0 && settings.token < visualTokens) return settings.token;
+  const none = await session.run(stage, "none", signal);
+  const dense = await session.dense(stage, signal);
+  const errors = tokenErrors(none.output, dense.output, inputs, Math.min(settings.head, heads - 1));
+  return errors.reduce((worst, error, token) => (error > errors[worst] ? token : worst), 0);
 }
