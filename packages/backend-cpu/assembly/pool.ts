@@ -1,6 +1,7 @@
 import * as L from "../src/job-layout";
 import { rowsOf } from "./convert";
-import { at, filled, int, rowBytes } from "./job";
+import { at, fill, filled, int, rowBytes } from "./job";
+import { addAll, scaleRow } from "./rows";
 
 /** Unit: a visual block. Means and mean absolute deviations (algorithm.md section 2), those that have a place. */
 export function pool(job: usize, block: i32, scratch: usize): void {
@@ -16,44 +17,41 @@ function average(job: usize, block: i32, scratch: usize, source: i32, means: usi
   const valid = filled(job, block);
   const divisor = int(job, L.ZERO_PADDING) ? size : valid;
   const rows = rowsOf(job, source, block * size, valid, scratch);
-  const out = <usize>block * row;
-  const bytes = <usize>valid * row;
-  const share = f32x4.splat(1 / <f32>divisor);
+  const mean = means + <usize>block * row;
+  const share: f32 = <f32>1 / <f32>divisor;
+  fill(mean, row, 0);
+  addAll(rows, valid, row, mean);
+  scaleRow(mean, share, row);
+  if (deviations == 0) return;
+  const deviation = deviations + <usize>block * row;
   // The zero rows of the original's padding deviate by the mean itself.
   const padding = f32x4.splat(<f32>(divisor - valid));
-  for (let x: usize = 0; x < row; x += 64) {
-    const first = rows + x;
-    let a = f32x4.splat(0), b = f32x4.splat(0), c = f32x4.splat(0), d = f32x4.splat(0);
-    for (let p = first, end = first + bytes; p < end; p += row) {
-      a = f32x4.add(a, v128.load(p));
-      b = f32x4.add(b, v128.load(p, 16));
-      c = f32x4.add(c, v128.load(p, 32));
-      d = f32x4.add(d, v128.load(p, 48));
-    }
-    a = f32x4.mul(a, share);
-    b = f32x4.mul(b, share);
-    c = f32x4.mul(c, share);
-    d = f32x4.mul(d, share);
-    store4(means + out + x, a, b, c, d);
-    if (deviations == 0) continue;
-    let e = f32x4.mul(padding, f32x4.abs(a)), f = f32x4.mul(padding, f32x4.abs(b));
-    let g = f32x4.mul(padding, f32x4.abs(c)), h = f32x4.mul(padding, f32x4.abs(d));
-    for (let p = first, end = first + bytes; p < end; p += row) {
-      e = f32x4.add(e, f32x4.abs(f32x4.sub(v128.load(p), a)));
-      f = f32x4.add(f, f32x4.abs(f32x4.sub(v128.load(p, 16), b)));
-      g = f32x4.add(g, f32x4.abs(f32x4.sub(v128.load(p, 32), c)));
-      h = f32x4.add(h, f32x4.abs(f32x4.sub(v128.load(p, 48), d)));
-    }
-    const to = deviations + out + x;
-    store4(to, f32x4.mul(e, share), f32x4.mul(f, share), f32x4.mul(g, share), f32x4.mul(h, share));
-  }
+  for (let x: usize = 0; x < row; x += 16)
+    v128.store(deviation + x, f32x4.mul(padding, f32x4.abs(v128.load(mean + x))));
+  addDeviations(rows, valid, row, mean, deviation);
+  scaleRow(deviation, share, row);
 }
 
-@inline function store4(to: usize, a: v128, b: v128, c: v128, d: v128): void {
-  v128.store(to, a);
-  v128.store(to, b, 16);
-  v128.store(to, c, 32);
-  v128.store(to, d, 48);
+/** out += sum |row - mean|, two rows at a time and row by row: memory likes to be read in order. */
+function addDeviations(rows: usize, count: i32, row: usize, mean: usize, out: usize): void {
+  const end = mean + row;
+  let r = 0;
+  for (; r + 2 <= count; r += 2, rows += row) {
+    let to = out;
+    for (let m = mean; m < end; m += 32, to += 32, rows += 32) {
+      const a = v128.load(m), b = v128.load(m, 16);
+      const other = rows + row;
+      const c = f32x4.add(f32x4.abs(f32x4.sub(v128.load(rows), a)), f32x4.abs(f32x4.sub(v128.load(other), a)));
+      const d = f32x4.add(f32x4.abs(f32x4.sub(v128.load(rows, 16), b)), f32x4.abs(f32x4.sub(v128.load(other, 16), b)));
+      v128.store(to, f32x4.add(v128.load(to), c));
+      v128.store(to, f32x4.add(v128.load(to, 16), d), 16);
+    }
+  }
+  if (r == count) return;
+  for (let x: usize = 0; x < row; x += 16) {
+    const c = f32x4.abs(f32x4.sub(v128.load(rows + x), v128.load(mean + x)));
+    v128.store(out + x, f32x4.add(v128.load(out + x), c));
+  }
 }
 
 /** Unit: a group. The mean of its valid queries (beyond.md section 2). */

@@ -35,7 +35,7 @@ export function strata(job: usize, block: i32, scratch: usize): void {
         const token = r < count ? load<i32>(list + (<usize>r << 2)) - first : 0;
         store<u32>(pointers + (<usize>r << 2), <u32>(r < count ? keys + <usize>token * row : work));
       }
-      if (kind == 0) principalAxis(pointers, count, work, row, int(job, L.POWER_STEPS));
+      if (kind == 0) principalAxis(pointers, count, level > 0, work, row, int(job, L.POWER_STEPS));
       const axis = kind == 0 ? work + row : at(job, L.EIGEN_AXES) + <usize>level * row;
       project(pointers, padded, axis, row, projections);
       split(list, length, count, projections);
@@ -61,14 +61,17 @@ function centre(from: usize, to: usize, count: i32, mean: usize, row: usize): vo
  *
  * The rows stay as they are, about the mean of the block: with mean u, X^T X w = sum y (row - u), y = w . row - w . u.
  */
-function principalAxis(pointers: usize, count: i32, work: usize, row: usize, steps: i32): void {
+function principalAxis(pointers: usize, count: i32, part: bool, work: usize, row: usize, steps: i32): void {
   const w = work + row;
   const next = work + row * 2;
   const mean = work + row * 3;
   const padded = (count + 7) & ~7;
   fill(mean, row, 0);
-  addListed(pointers, padded, row, mean);
-  scaleRow(mean, 1 / <f32>count, row);
+  // The block as a whole has none left.
+  if (part) {
+    addListed(pointers, padded, row, mean);
+    scaleRow(mean, 1 / <f32>count, row);
+  }
   wave(w, row);
   for (let step = 0; step < steps; step++) {
     fill(next, row, 0);

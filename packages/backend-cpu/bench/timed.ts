@@ -70,4 +70,3 @@ export async function runner(
     return { total, attend, pack, estimate: all - attend - pack };
   };
 }
-

@@ -32,8 +32,7 @@ export interface Node {
 }
 
 function encodeNode({ op, inputs, outputs, attributes = {}, domain }: Node): number[] {
-  const attribute = ([name, value]: [string, number]) =>
-    bytes(5, [...text(1, name), ...int(3, value), ...int(20, 2)]);
+  const attribute = ([name, value]: [string, number]) => bytes(5, [...text(1, name), ...int(3, value), ...int(20, 2)]);
   return [
     ...inputs.flatMap((name) => text(1, name)),
     ...outputs.flatMap((name) => text(2, name)),

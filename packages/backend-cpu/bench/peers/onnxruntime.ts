@@ -39,12 +39,28 @@ export async function onnxruntimePeers(native: boolean, problem: Problem): Promi
 
   // The fused operator scales by itself; the separate one gets scaled queries and transposed keys for free.
   const fused = await ort.InferenceSession.create(
-    model(FUSED, [["q", [1, S, d]], ["k", [1, S, d]], ["v", [1, S, d]]], [["o", [1, S, d]]]),
+    model(
+      FUSED,
+      [
+        ["q", [1, S, d]],
+        ["k", [1, S, d]],
+        ["v", [1, S, d]],
+      ],
+      [["o", [1, S, d]]],
+    ),
     options,
   );
   const fusedFeeds = { q: tensor(query, [1, S, d]), k: tensor(key, [1, S, d]), v: tensor(value, [1, S, d]) };
   const separate = await ort.InferenceSession.create(
-    model(SEPARATE, [["q", [S, d]], ["k", [d, S]], ["v", [S, d]]], [["o", [S, d]]]),
+    model(
+      SEPARATE,
+      [
+        ["q", [S, d]],
+        ["k", [d, S]],
+        ["v", [S, d]],
+      ],
+      [["o", [S, d]]],
+    ),
     options,
   );
   const transposed = new Float32Array(S * d);

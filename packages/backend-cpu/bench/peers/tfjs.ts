@@ -11,8 +11,7 @@ export async function tfjsPeer({ tokens: S, headDim: d, query, key, value }: Pro
   wasm.setThreadsCount(1);
   await tf.setBackend("wasm");
   const [q, k, v] = [query, key, value].map((data) => tf.tensor2d(data, [S, d]));
-  const run = () =>
-    tf.tidy(() => tf.matMul(tf.softmax(tf.mul(tf.matMul(q, k, false, true), d ** -0.5)), v));
+  const run = () => tf.tidy(() => tf.matMul(tf.softmax(tf.mul(tf.matMul(q, k, false, true), d ** -0.5)), v));
   return {
     name: "tfjs-wasm matMul+softmax+matMul",
     async run() {
