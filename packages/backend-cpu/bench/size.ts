@@ -122,6 +122,7 @@ export async function measureSize(
       spent[name] = { total: of("total"), attend: of("attend"), pack: of("pack"), estimate: of("estimate") };
       const share = mode === "dense" ? n : Math.max(1, keptBlocks(Number(mode.split(" ")[1]) / 100, n, "corrected"));
       blocks[name] = n * share;
+      ms[name] = spent[name].total;
     }
   return { tokens, headDim, peak: (48 * passes) / ms.peak / 1e6, ms, spent, blocks, agreement, skipped };
 }

@@ -103,7 +103,7 @@ function pseudoTile(job: Job, tile: Tile, index: number, strata: number): void {
 function flashTile(job: Job, tile: Tile, keys: number, values: number, slots: number, valid: number, bias: number) {
   const { f32 } = job.heap;
   const d = job.headDim;
-  const rows = (tile.rows + 1) & ~1;
+  const rows = (tile.rows + 3) & ~3;
   const columns = (valid + 1) & ~1;
   scoreTile(f32, tile.queries, keys, tile.scores, rows, columns, d);
   for (let r = 0; r < rows; r++) {

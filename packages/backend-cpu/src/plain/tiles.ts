@@ -1,11 +1,11 @@
 import { TILE_COLUMNS } from "../job-layout.js";
 
 /*
- * The two products of attention, in 2 x 2 register blocks: each loaded number is used twice, which is what a scalar
- * engine can keep in registers.
+ * The two products of attention, in register blocks of 4 rows by 2 columns: six loads (each a conversion to double)
+ * for sixteen operations, which is what a scalar engine can keep in registers.
  */
 
-/** scores[r][c] = queries[r] . keys[c]; keys in panels of 16. `rows` and `columns` are even. */
+/** scores[r][c] = queries[r] . keys[c]; keys in panels of 16. `rows` is a multiple of 4, `columns` of 2. */
 export function scoreTile(
   f32: Float32Array,
   queries: number,
@@ -17,25 +17,8 @@ export function scoreTile(
 ): void {
   for (let c = 0; c < columns; c += 2) {
     const panel = keys + (c >> 4) * 16 * d + (c & 15);
-    for (let r = 0; r < rows; r += 2) {
-      let [s00, s01, s10, s11] = [0, 0, 0, 0];
-      const a = queries + r * d;
-      for (let x = 0, k = panel; x < d; x++, k += 16) {
-        const a0 = f32[a + x];
-        const a1 = f32[a + d + x];
-        const b0 = f32[k];
-        const b1 = f32[k + 1];
-        s00 += a0 * b0;
-        s01 += a0 * b1;
-        s10 += a1 * b0;
-        s11 += a1 * b1;
-      }
-      const out = scores + r * TILE_COLUMNS + c;
-      f32[out] = s00;
-      f32[out + 1] = s01;
-      f32[out + TILE_COLUMNS] = s10;
-      f32[out + TILE_COLUMNS + 1] = s11;
-    }
+    for (let r = 0; r < rows; r += 4)
+      block(f32, queries + r * d, d, panel, d, scores + r * TILE_COLUMNS + c, TILE_COLUMNS, false);
   }
 }
 
@@ -52,27 +35,54 @@ export function weighTile(
 ): void {
   for (let x = 0; x < d; x += 2) {
     const panel = values + (x >> 4) * 16 * slots + (x & 15);
-    for (let r = 0; r < rows; r += 2) {
-      const out = sums + r * d + x;
-      let s00 = f32[out];
-      let s01 = f32[out + 1];
-      let s10 = f32[out + d];
-      let s11 = f32[out + d + 1];
-      const a = weights + r * TILE_COLUMNS;
-      for (let c = 0, v = panel; c < valid; c++, v += 16) {
-        const a0 = f32[a + c];
-        const a1 = f32[a + TILE_COLUMNS + c];
-        const b0 = f32[v];
-        const b1 = f32[v + 1];
-        s00 += a0 * b0;
-        s01 += a0 * b1;
-        s10 += a1 * b0;
-        s11 += a1 * b1;
-      }
-      f32[out] = s00;
-      f32[out + 1] = s01;
-      f32[out + d] = s10;
-      f32[out + d + 1] = s11;
-    }
+    for (let r = 0; r < rows; r += 4)
+      block(f32, weights + r * TILE_COLUMNS, TILE_COLUMNS, panel, valid, sums + r * d + x, d, true);
   }
+}
+
+/** 4 x 2 results at `out`: rows of `left` (`leftRow` apart) times two neighbouring columns of a panel, added or set. */
+function block(
+  f32: Float32Array,
+  left: number,
+  leftRow: number,
+  panel: number,
+  length: number,
+  out: number,
+  outRow: number,
+  add: boolean,
+): void {
+  let a0 = 0;
+  let a1 = 0;
+  let b0 = 0;
+  let b1 = 0;
+  let c0 = 0;
+  let c1 = 0;
+  let d0 = 0;
+  let d1 = 0;
+  const [second, third, fourth] = [left + leftRow, left + 2 * leftRow, left + 3 * leftRow];
+  for (let i = 0, at = panel; i < length; i++, at += 16) {
+    const x = f32[at];
+    const y = f32[at + 1];
+    const a = f32[left + i];
+    a0 += a * x;
+    a1 += a * y;
+    const b = f32[second + i];
+    b0 += b * x;
+    b1 += b * y;
+    const c = f32[third + i];
+    c0 += c * x;
+    c1 += c * y;
+    const d = f32[fourth + i];
+    d0 += d * x;
+    d1 += d * y;
+  }
+  const keep = add ? 1 : 0;
+  f32[out] = keep * f32[out] + a0;
+  f32[out + 1] = keep * f32[out + 1] + a1;
+  f32[out + outRow] = keep * f32[out + outRow] + b0;
+  f32[out + outRow + 1] = keep * f32[out + outRow + 1] + b1;
+  f32[out + 2 * outRow] = keep * f32[out + 2 * outRow] + c0;
+  f32[out + 2 * outRow + 1] = keep * f32[out + 2 * outRow + 1] + c1;
+  f32[out + 3 * outRow] = keep * f32[out + 3 * outRow] + d0;
+  f32[out + 3 * outRow + 1] = keep * f32[out + 3 * outRow + 1] + d1;
 }
