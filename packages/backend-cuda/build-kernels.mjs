@@ -1,4 +1,4 @@
-// Compiles every kernel folder into fatbins/ with a manifest. `--check` rebuilds in memory and compares hashes.
+// Compiles every kernel folder (or those named) into fatbins/ with a manifest. `--check` rebuilds in memory and compares hashes.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -72,7 +72,7 @@ export function resourcesOf(report) {
 
 const hash = (image) => createHash("sha256").update(image).digest("hex");
 
-function main(check) {
+function main(check, names) {
   const compiler = compilerVersion();
   if (!compiler) {
     console.error(
@@ -80,8 +80,9 @@ function main(check) {
     );
     process.exit(check ? 0 : 1);
   }
-  const manifest = { compiler, modules: {} };
-  for (const name of Object.keys(SOURCES)) {
+  const old = names.length > 0 ? JSON.parse(readFileSync(join(FATBINS, "manifest.json"), "utf8")).modules : {};
+  const manifest = { compiler, modules: { ...old } };
+  for (const name of names.length > 0 ? names : Object.keys(SOURCES)) {
     const { image, resources } = compile(name);
     manifest.modules[name] = { sha256: hash(image), bytes: image.length, entries: resources };
     if (check) continue;
@@ -102,4 +103,10 @@ function main(check) {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) main(process.argv.includes("--check"));
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const args = process.argv.slice(2);
+  main(
+    args.includes("--check"),
+    args.filter((arg) => arg !== "--check"),
+  );
+}

@@ -10,7 +10,7 @@ struct Attend80Params {
   const void* key;
   const void* value;
   const void* strataKey;  // [heads * groups, strata, d]
-  const void* strataValue;
+  const void* strataValue;  // f16
   int strata;
 };
 
@@ -133,18 +133,11 @@ struct Kernel {
         }
       mask(s, j, bias);
       softmax(s, o, maximum, sum);
-#pragma unroll
-      for (int k = 0; k < KEYS / 16; k++) {
-        const uint32_t a[4] = {pack<T>(s[2 * k][0], s[2 * k][1]), pack<T>(s[2 * k][2], s[2 * k][3]),
-                               pack<T>(s[2 * k + 1][0], s[2 * k + 1][1]), pack<T>(s[2 * k + 1][2], s[2 * k + 1][3])};
-#pragma unroll
-        for (int n = 0; n < D / 16; n++) {
-          uint32_t b[4];
-          load_matrix_transposed(b, values + place(k * 16 + lane % 16, n * 2 + lane / 16));
-          mma<T>(o[2 * n], a, b[0], b[1]);
-          mma<T>(o[2 * n + 1], a, b[2], b[3]);
-        }
-      }
+      // The values of pseudo-keys are f16.
+      if (std::is_same_v<T, f16> || exact(j))
+        weigh<T>(s, o, values);
+      else
+        weigh<f16>(s, o, values);
       __syncthreads();
       if (j + 2 < tiles)
         load(j + 2);
@@ -154,6 +147,24 @@ struct Kernel {
       __syncthreads();
     }
     store(o, maximum, sum);
+  }
+
+  /** o += probabilities x values, both of type V. */
+  template <typename V>
+  DEVICE static void weigh(const float (&s)[KEYS / 8][4], float (&o)[D / 8][4], uint32_t values) {
+    const int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int k = 0; k < KEYS / 16; k++) {
+      const uint32_t a[4] = {pack<V>(s[2 * k][0], s[2 * k][1]), pack<V>(s[2 * k][2], s[2 * k][3]),
+                             pack<V>(s[2 * k + 1][0], s[2 * k + 1][1]), pack<V>(s[2 * k + 1][2], s[2 * k + 1][3])};
+#pragma unroll
+      for (int n = 0; n < D / 16; n++) {
+        uint32_t b[4];
+        load_matrix_transposed(b, values + place(k * 16 + lane % 16, n * 2 + lane / 16));
+        mma<V>(o[2 * n], a, b[0], b[1]);
+        mma<V>(o[2 * n + 1], a, b[2], b[3]);
+      }
+    }
   }
 
   /** Scales logits to base 2, adds the bias of pseudo-keys, masks what is past the end. */

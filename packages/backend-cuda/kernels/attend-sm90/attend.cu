@@ -1,50 +1,11 @@
 // Block-sparse attention for Hopper: one query block per thread block, one producer warp that copies key and value tiles
 // through the copy engine, two warpgroups of 64 rows that take turns at the tensor cores (one multiplies while the other
-// is in its softmax). Pseudo-keys (tail) are further tiles with one bias per column; the paper's R and E are the epilogue.
+// is in its softmax). Pseudo-keys (tail) are further tiles with one bias per column and f16 values; the paper's R and E are the epilogue.
 //
 // Sharing tiles between the two blocks of a cluster (multicast) was tried: copying alone runs at twice the speed of the whole
 // kernel, so L2 is not the limit, and the pairs' coupling cost 5 to 14 %.
-#include "../common/attend.cuh"
 #include "ptx.cuh"
-
-#define DEVICE __device__ __forceinline__
-
-template <int D>
-struct Shape {
-  #ifdef STAGES_OF_128
-  static constexpr int STAGES = D == 128 ? STAGES_OF_128 : 4;
-#else
-  static constexpr int STAGES = D == 128 ? 3 : 4;
-#endif
-  static constexpr int HALVES = D / 64;            // 64-wide column slabs, the span of the 128-byte swizzle
-  static constexpr int SLAB = BLOCK * 128;         // bytes of one slab of a tile
-  static constexpr int TILE = HALVES * SLAB;       // bytes of a tile
-  static constexpr int BIAS = BLOCK * 4;           // bytes of the bias of a tile
-  static constexpr int BARRIERS = (1 + 2 * STAGES) * TILE + STAGES * BIAS;
-};
-
-/** The row a thread block works on, and its place in the lists. */
-struct Row {
-  int head, block, textValid, count, tiles;
-  bool text;
-  const u16* list;  // null: blocks 0, 1, 2, ...
-};
-
-DEVICE Row find_row(const AttendParams& p) {
-  const int unit = blockIdx.x, texts = p.heads * p.textBlocks;
-  Row r;
-  r.text = unit < texts;
-  const int local = r.text ? unit : unit - texts, rows = r.text ? p.textBlocks : p.n, row = local % rows;
-  r.head = local / rows;
-  r.block = r.text ? p.n + row : row;
-  r.textValid = p.textValid[r.head];
-  const bool listed = !r.text && p.counts;
-  const int at = r.head * p.n + row;
-  r.list = listed ? p.indices + (size_t)at * p.stride : nullptr;
-  r.count = listed ? p.counts[at] : p.n + (r.textValid + BLOCK - 1) / BLOCK;
-  r.tiles = r.count + (!r.text && p.bias ? p.biasStride / BLOCK : 0);
-  return r;
-}
+#include "row.cuh"
 
 template <typename T, int D>
 struct Kernel {
@@ -134,10 +95,11 @@ struct Kernel {
                   descriptor(ka + (k / 4) * S::SLAB, 16) + (k % 4) * 2, k > 0);
     wgmma_commit();
   }
+  template <typename V>
   DEVICE void issue_pv(int j) {
     const uint32_t va = value(j);
 #pragma unroll
-    for (int k = 0; k < BLOCK / 16; k++) wgmma_pv<T>(o, probabilities + 4 * k, descriptor(va + k * 16 * 128, S::SLAB));
+    for (int k = 0; k < BLOCK / 16; k++) wgmma_pv<V>(o, probabilities + 4 * k, descriptor(va + k * 16 * 128, S::SLAB));
     wgmma_commit();
   }
 
@@ -189,9 +151,10 @@ struct Kernel {
       sum[r] = sum[r] * shrink[r] + total;
     }
   }
+  template <typename V>
   DEVICE void round_probabilities() {
 #pragma unroll
-    for (int i = 0; i < 32; i++) probabilities[i] = pack<T>(s[2 * i], s[2 * i + 1]);
+    for (int i = 0; i < 32; i++) probabilities[i] = pack<V>(s[2 * i], s[2 * i + 1]);
   }
   /** Multiplies the output by `shrink`, which is 1 for most tiles: then nothing is to do. */
   DEVICE void rescale(const float (&shrink)[2]) {
@@ -205,7 +168,8 @@ struct Kernel {
     }
   }
 
-  template <bool PSEUDO>
+  /** One tile: its keys, and the values of the one before. V: the type of this tile's values, P: of the one before. */
+  template <bool PSEUDO, typename V, typename P>
   DEVICE void tile(int j, int wg) {
     float shrink[2];
     barrier_wait(key_full(j), phase(j));
@@ -213,14 +177,14 @@ struct Kernel {
     wgmma_fence();
     issue_qk(j, wg);
     barrier_wait(value_full(j - 1), phase(j - 1));
-    issue_pv(j - 1);
+    issue_pv<P>(j - 1);
     named_arrive(2 - wg);
     wgmma_wait<1>();
     softmax<PSEUDO>(j, shrink);
     wgmma_wait<0>();
     release(value_empty(j - 1));
     rescale(shrink);
-    round_probabilities();
+    round_probabilities<V>();
   }
 
   DEVICE void consume(int wg) {
@@ -249,15 +213,19 @@ struct Kernel {
       named_arrive(2 - wg);
       wgmma_wait<0>();
       softmax<false>(0, shrink);
-      round_probabilities();
+      round_probabilities<T>();
       int j = 1;
 #pragma unroll 1
-      for (; j < row.count; j++) tile<false>(j, wg);
+      for (; j < row.count; j++) tile<false, T, T>(j, wg);
+      if (j < row.tiles) tile<true, f16, T>(j++, wg);
 #pragma unroll 1
-      for (; j < row.tiles; j++) tile<true>(j, wg);
+      for (; j < row.tiles; j++) tile<true, f16, f16>(j, wg);
       barrier_wait(value_full(j - 1), phase(j - 1));
       wgmma_fence();
-      issue_pv(j - 1);
+      if (row.tiles > row.count)
+        issue_pv<f16>(j - 1);
+      else
+        issue_pv<T>(j - 1);
       wgmma_wait<0>();
     }
     store(wg);

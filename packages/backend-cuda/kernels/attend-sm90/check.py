@@ -65,7 +65,7 @@ def case(module, dtype, d, N, T, valid, kind, seed):
     if kind == "tail":
         group = 3
         groups, u = (n + 2) // 3, n * 4
-        pseudo = (rand(heads * groups, u, d).to(dtype), rand(heads * groups, u, d).to(dtype))
+        pseudo = (rand(heads * groups, u, d).to(dtype), rand(heads * groups, u, d).half())
         bias = torch.full((heads, n, (u + 127) // 128 * 128), -torch.inf, device="cuda")
         bias[:, :, :u] = rand(heads, n, u) + 3
         bias[:, :, :u][mask[:, :, :n].repeat_interleave(4, 2)] = -torch.inf

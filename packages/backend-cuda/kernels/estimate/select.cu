@@ -202,7 +202,7 @@ __device__ __forceinline__ void block_errors(const SelectParams& p, const RowWor
                                              const float* weights, uint32_t* keys, float* mass) {
   const int c = C ? C : p.strata;
 #pragma unroll(C ? 4 : 1)
-  for (int i = w.lane; i < p.n; i += 32) {
+  for (int i = threadIdx.x; i < p.n; i += blockDim.x) {
     float top = -CUDART_INF_F, sum = 0, m = 0;
     for (int u = i * c; u < (i + 1) * c; u++) top = fmaxf(top, __ldg(logErrors + u));
     for (int u = i * c; u < (i + 1) * c; u++) {
@@ -217,46 +217,51 @@ __device__ __forceinline__ void block_errors(const SelectParams& p, const RowWor
   }
 }
 
-/** Block errors and masses, selection with the own block first, and -inf for the strata of selected blocks. */
-extern "C" __global__ void tail_select(const __grid_constant__ SelectParams p) {
+/**
+ * Block errors and masses, selection with the own block first, and the bias of every stratum, -inf where its block is
+ * selected. One thread block per row; only its first warp selects.
+ */
+extern "C" __global__ void __launch_bounds__(128, 12) tail_select(const __grid_constant__ SelectParams p) {
   extern __shared__ float shared[];
-  RowWork w{p};
-  if (!this_row(p, w)) return;
-  const int lane = w.lane, n = p.n, c = p.strata;
-  uint32_t* keys = (uint32_t*)shared + threadIdx.x / 32 * 2 * n;
-  float* mass = (float*)keys + n;  // later, which blocks are selected
+  const int lane = threadIdx.x % 32, n = p.n, c = p.strata;
+  RowWork w{p, (int)blockIdx.x / n, (int)blockIdx.x % n, lane, blockIdx.x};
+  uint32_t* keys = (uint32_t*)shared;
+  float* mass = shared + n;  // later, which blocks are selected
   const float* logErrors = p.logits + w.at * p.width;
   const float* weights = p.weights ? p.weights + w.at * p.columns : nullptr;
   if (c == 4)
     block_errors<4>(p, w, logErrors, weights, keys, mass);
   else
     block_errors<0>(p, w, logErrors, weights, keys, mass);
-  float text = 0;
-  if (weights)
-    for (int i = lane; i < p.textValid[w.head]; i += 32) text += expf(logErrors[p.columns + i] - p.normaliser[w.at]);
-  text = warp_sum(text);
-  __syncwarp();
-  if (p.ranked) {
-    const Need need{max(p.topBlocks[w.head], 1), p.coverMass[w.head]};
-    // Without a mass to cover, any positive number says that there is some.
-    const float own = weights ? text + mass[w.row] : 1.f;
-    if (!need.met(1, own)) {
-      w.bound = cut(keys, weights ? mass : nullptr, n, w.row, need, 1, own, w.ties);
-      w.cutMade = true;
+  __syncthreads();
+  if (threadIdx.x < 32) {
+    float text = 0;
+    if (weights)
+      for (int i = lane; i < p.textValid[w.head]; i += 32) text += expf(logErrors[p.columns + i] - p.normaliser[w.at]);
+    text = warp_sum(text);
+    if (p.ranked) {
+      const Need need{max(p.topBlocks[w.head], 1), p.coverMass[w.head]};
+      // Without a mass to cover, any positive number says that there is some.
+      const float own = weights ? text + mass[w.row] : 1.f;
+      if (!need.met(1, own)) {
+        w.bound = cut(keys, weights ? mass : nullptr, n, w.row, need, 1, own, w.ties);
+        w.cutMade = true;
+      }
     }
+    __syncwarp();  // the masses have been read; their place now says which blocks are selected
+    w.write_list([&](int i) {
+      const bool is = i == w.row || w.leading(keys, i) || w.is_forced(i);
+      mass[i] = is;
+      return is;
+    });
   }
+  __syncthreads();
   float* bias = p.bias + w.at * p.biasStride;
+  const int shiftOfBlock = __ffs(c) - 1;  // strata per block are a power of two
   const float* strata = p.strataMass + ((size_t)w.head * p.groups + w.row / p.group) * p.columns;
-  w.write_list([&](int i) {
-    const bool is = i == w.row || w.leading(keys, i) || w.is_forced(i);
-    mass[i] = is;
-    return is;
-  });
-  __syncwarp();
-#pragma unroll 4
-  for (int u = lane; u < p.columns; u += 32) {
-    const float m = __ldg(strata + u), b = m + fminf(shift(bias[u], m, p.mMin), p.hMax);
-    bias[u] = mass[u / c] != 0.f ? -CUDART_INF_F : b;
+  for (int u = threadIdx.x; u < p.biasStride; u += blockDim.x) {
+    const float m = u < p.columns ? __ldg(strata + u) : -CUDART_INF_F;
+    const bool closed = u >= p.columns || mass[u >> shiftOfBlock] != 0.f;
+    bias[u] = closed ? -CUDART_INF_F : m + fminf(shift(bias[u], m, p.mMin), p.hMax);
   }
-  for (int u = p.columns + lane; u < p.biasStride; u += 32) bias[u] = -CUDART_INF_F;
 }

@@ -36,8 +36,8 @@ function pseudoKeys(site: Site, step: AttendStep, inputs: Views): Pseudo | undef
   const strata = n * step.strataPerBlock;
   const elements = Math.ceil(n / step.group) * strata * d;
   return {
-    key: native16(site, "attendKey", strataKey, elements),
-    value: native16(site, "attendValue", strataValue, elements),
+    key: native16(site, "strataKey", strataKey, elements),
+    value: native16(site, "strataValue", strataValue, elements),
     bias: nativeBias(site, bias, n, strata),
     strata,
   };
@@ -65,11 +65,13 @@ function hopper(
   parameters: Uint8Array,
 ): void {
   const { headDim: d, tokens, visualBlocks } = site.geometry;
-  const map = (view: View | undefined, rows: number, slabs: number) =>
-    tensorMap(site, site.at(view) as Handle, rows, slabs);
+  const map = (view: View | undefined, rows: number, slabs: number, dtype = site.dtype) =>
+    tensorMap(site, site.at(view) as Handle, rows, slabs, dtype);
   const [query, key, value] = [inputs.query, inputs.key, inputs.value].map((view) => map(view, tokens, site.heads));
   const slabs = site.heads * Math.ceil(visualBlocks / step.group);
-  const maps = pseudo ? [map(pseudo.key, pseudo.strata, slabs), map(pseudo.value, pseudo.strata, slabs)] : [key, value];
+  const maps = pseudo
+    ? [map(pseudo.key, pseudo.strata, slabs), map(pseudo.value, pseudo.strata, slabs, "f16")]
+    : [key, value];
   const stages = d === 128 ? 3 : 4;
   const tile = 128 * d * 2;
   site.launch({
@@ -82,9 +84,9 @@ function hopper(
   });
 }
 
-const tensorMap = (site: Site, address: Handle, y: number, z: number): Uint8Array =>
+const tensorMap = (site: Site, address: Handle, y: number, z: number, dtype: FloatDType): Uint8Array =>
   site.device.driver.encodeTensorMap({
-    dtype: site.dtype as Exclude<FloatDType, "f32">,
+    dtype: dtype as Exclude<FloatDType, "f32">,
     address,
     x: site.geometry.headDim,
     y,

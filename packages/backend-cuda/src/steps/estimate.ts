@@ -5,7 +5,7 @@ import type { Site, View, Views } from "../site.js";
 import { biasStride, contractBias, native16 } from "./convert.js";
 
 const TILE = 64;
-/** Rows that one thread block of the selection works on, one per warp. */
+/** Rows that one thread block of the paper's selection works on, one per warp. */
 const ROWS = 4;
 const tiles = (count: number) => Math.ceil(count / TILE);
 
@@ -130,13 +130,16 @@ const neverNull = (): never => {
   throw new TypeError("estimate needs an output named indices");
 };
 
-function select(site: Site, s: Selecting, parameters: Uint8Array): void {
+/** The paper's rows take a warp each; a row of strata is long enough for a thread block. */
+function select(site: Site, { kernel, sharedBytes }: Selecting, parameters: Uint8Array): void {
+  const rows = site.heads * site.geometry.visualBlocks;
+  const perBlock = kernel === "paper_select" ? ROWS : 1;
   site.launch({
     module: "select",
-    kernel: s.kernel,
-    grid: [Math.ceil((site.heads * site.geometry.visualBlocks) / ROWS)],
-    threads: ROWS * 32,
-    sharedBytes: ROWS * s.sharedBytes,
+    kernel,
+    grid: [Math.ceil(rows / perBlock)],
+    threads: 128,
+    sharedBytes: perBlock * sharedBytes,
     parameters: [parameters],
   });
 }
@@ -187,8 +190,8 @@ function tail(site: Site, step: EstimateTailStep, inputs: Views, outputs: Views)
   const columns = n * strataPerBlock;
   const summaries = groups * columns * d;
   const need = (name: string) => inputs[name] ?? neverNull();
-  const strataKey = native16(site, "estimateKey", need("strataKey"), summaries);
-  const strataValue = native16(site, "estimateValue", need("strataValue"), summaries);
+  const strataKey = native16(site, "strataKey", need("strataKey"), summaries);
+  const strataValue = native16(site, "strataValue", need("strataValue"), summaries);
   const logits = site.buffer("logits", n * (columns + textTokens) * 4);
   const normaliser = site.buffer("normaliser", n * 4);
   // The mass of blocks is looked at only when there is some to cover.
@@ -242,7 +245,7 @@ function tail(site: Site, step: EstimateTailStep, inputs: Views, outputs: Views)
   site.launch({ module: "select", kernel: "tail_normaliser", grid: rows, threads: 256, parameters: [selection] });
   product(site, `expected_value_${site.variant}`, [splits, rowTiles, site.heads], parameters);
   if (splits > 1) sumSplits(site, site.at(parts), site.at(parts), splits);
-  product(site, `stratum_errors_${site.variant}`, wide, parameters);
+  product(site, `stratum_errors_d${d}`, wide, parameters);
   select(site, selecting, selection);
   if (outputs.bias && !outputs.bias.native) contractBias(site, padded, outputs.bias, n, columns);
 }

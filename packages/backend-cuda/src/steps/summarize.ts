@@ -4,7 +4,7 @@ import type { Site, View, Views } from "../site.js";
 import { widen } from "./convert.js";
 import { eigenDirections } from "./eigen.js";
 
-/** Strata of every key block and their summaries at the anchors, keys and values rounded to the inputs' type. */
+/** Strata of every key block and their summaries at the anchors, keys rounded to the inputs' type and values to f16. */
 export function summarize(site: Site, step: SummarizeStep, inputs: Views, outputs: Views): void {
   const { tokens, visualTokens, visualBlocks: n, headDim: d, scale } = site.geometry;
   const { strata, strataPerBlock: c, steps, group } = step;
@@ -33,6 +33,7 @@ export function summarize(site: Site, step: SummarizeStep, inputs: Views, output
     sharedBytes: 2 * 128 * d * 2 + 16 * d * 4 + 2 * 128 * 4 + 32 + 3 * c * 4,
     parameters: [parameters.bytes()],
   });
-  if (outputs.strataKey && !outputs.strataKey.native) widen(site, key, outputs.strataKey, elements);
-  if (outputs.strataValue && !outputs.strataValue.native) widen(site, value, outputs.strataValue, elements);
+  if (outputs.strataKey && !outputs.strataKey.native) widen(site, "strataKey", key, outputs.strataKey, elements);
+  if (outputs.strataValue && !outputs.strataValue.native)
+    widen(site, "strataValue", value, outputs.strataValue, elements);
 }
