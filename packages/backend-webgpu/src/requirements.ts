@@ -1,6 +1,6 @@
 import { type AttentionSpec, byteSize, resolveSpec } from "@spaattn/core";
 
-const OPTIONAL_FEATURES = ["shader-f16", "subgroups", "timestamp-query", "chromium-experimental-subgroup-matrix"];
+const OPTIONAL_FEATURES = ["shader-f16", "timestamp-query"];
 
 /** The optional features the kernels profit from, of those the adapter has: pass them to `requestDevice`. */
 export const requiredFeatures = (adapter: Pick<GPUAdapter, "features">): GPUFeatureName[] =>

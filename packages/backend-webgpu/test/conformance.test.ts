@@ -1,13 +1,18 @@
+import type { WebGpuBackend } from "@spaattn/backend-webgpu";
 import type { FloatDType } from "@spaattn/core";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type SuiteOptions, suite } from "./suite.js";
 import { available, closeAll, goldenBytes, goldenFiles, open } from "./support.js";
 
 describe.skipIf(!available)("on the adapter Node has", () => {
   afterAll(closeAll);
 
+  let backend: WebGpuBackend;
+  beforeAll(async () => {
+    backend = await open();
+  });
+
   const check = async (what: SuiteOptions) => {
-    const backend = await open();
     const { passed, failures } = await suite(backend, { fetchBytes: goldenBytes, ...what });
     expect(failures).toEqual([]);
     expect(passed).toBeGreaterThan(3);
