@@ -1,26 +1,11 @@
 import { html } from "lit";
 import { fitCanvas, paintCells } from "../draw/cells.js";
 import { logShare } from "../draw/colour.js";
-import { percent } from "../format.js";
 import type { App } from "../state/app.js";
 import { type MapView, placeMap, revealCell, wholeMap, zoomMap } from "../state/map-view.js";
 import type { BlockMaps as Maps } from "../worker/protocol.js";
+import { type Cell, KINDS, type Kind, readout, rowTable, TITLES } from "./map-words.js";
 import { CanvasView } from "./view.js";
-
-const KINDS = ["mass", "probabilities", "mask", "gain"] as const;
-type Kind = (typeof KINDS)[number];
-
-const TITLES: Record<Kind, string> = {
-  mass: "True mass",
-  probabilities: "Estimated mass",
-  mask: "Computed",
-  gain: "Passes gain test",
-};
-
-interface Cell {
-  readonly row: number;
-  readonly column: number;
-}
 
 /** Four maps of one head, with one zoom and one cursor for all. */
 export class BlockMaps extends CanvasView {
@@ -28,6 +13,7 @@ export class BlockMaps extends CanvasView {
     app: { attribute: false },
     maps: { attribute: false },
     head: { attribute: false },
+    row: { attribute: false },
     view: { state: true },
     cell: { state: true },
   };
@@ -50,14 +36,26 @@ export class BlockMaps extends CanvasView {
       this.view && this.view.row + this.view.size <= maps.blocks && this.view.column + this.view.size <= maps.blocks;
     if (!fits || (this.view!.size > 4 && this.#blocks !== maps.blocks)) this.view = wholeMap(maps.blocks);
     this.#blocks = maps.blocks;
+    this.#followPick();
     const last = maps.blocks - 1;
     if (this.cell.row > last || this.cell.column > last)
       this.cell = { row: Math.min(last, this.cell.row), column: Math.min(last, this.cell.column) };
   }
   #blocks = 0;
+  #followed = -1;
+
+  /** A newly picked patch brings the cursor to its query block. */
+  #followPick(): void {
+    const { row, info } = this.app;
+    if (!row || !info?.inverse || !this.maps || row.token === this.#followed) return;
+    this.#followed = row.token;
+    const block = Math.min(this.maps.blocks - 1, Math.floor(info.inverse[row.token] / info.blockSize));
+    this.cell = { row: block, column: block };
+  }
 
   protected override render(): unknown {
     const { maps } = this;
+    const { row } = this.cell;
     if (!maps) return html`<p class="pending">The maps follow when all modes are computed…</p>`;
     return html`
       <div
@@ -93,55 +91,12 @@ export class BlockMaps extends CanvasView {
           <button type="button" @click=${() => (this.view = wholeMap(maps.blocks))}>All</button>
         </div>
       </div>
-      ${this.#table(maps)}
+      ${rowTable(maps, this.head, row)}
     `;
-  }
-
-  #value(kind: Kind, row: number, column: number): number {
-    const { maps, head } = this;
-    const n = maps!.blocks;
-    return maps![kind][(Math.min(head, maps!.heads - 1) * n + row) * n + column];
   }
 
   #readout(): string {
-    const { row, column } = this.cell;
-    const at = (kind: Kind) => this.#value(kind, row, column);
-    return (
-      `Query block ${row}, key block ${column}: true mass ${percent(at("mass"), 2)}, estimated ${percent(at("probabilities"), 2)}, ` +
-      `${at("mask") ? "computed" : "skipped"}, gain test ${at("gain") ? "passed" : "failed"}.`
-    );
-  }
-
-  /** The row under the cursor as a table: what the pictures show, in numbers. */
-  #table(maps: Maps): unknown {
-    const { row } = this.cell;
-    const columns = Array.from({ length: maps.blocks }, (_, i) => i)
-      .sort((a, b) => this.#value("mass", row, b) - this.#value("mass", row, a))
-      .slice(0, 12);
-    return html`
-      <details class="behind">
-        <summary>Query block ${row} as a table</summary>
-        <table>
-          <caption>The twelve key blocks with the largest true mass</caption>
-          <thead>
-            <tr><th scope="col">Key block</th>${KINDS.map((kind) => html`<th scope="col">${TITLES[kind]}</th>`)}</tr>
-          </thead>
-          <tbody>
-            ${columns.map(
-              (column) => html`
-                <tr>
-                  <th scope="row">${column}</th>
-                  <td>${percent(this.#value("mass", row, column), 2)}</td>
-                  <td>${percent(this.#value("probabilities", row, column), 2)}</td>
-                  <td>${this.#value("mask", row, column) ? "yes" : "no"}</td>
-                  <td>${this.#value("gain", row, column) ? "yes" : "no"}</td>
-                </tr>
-              `,
-            )}
-          </tbody>
-        </table>
-      </details>
-    `;
+    return readout(this.maps!, this.head, this.cell);
   }
 
   override paint(): void {

@@ -26,7 +26,7 @@ export function benchPage(app: App): TemplateResult {
                   <caption>Ratios to dense attention; longer bars are faster</caption>
                   <thead>
                     <tr>
-                      <th scope="col">Tokens</th><th scope="col">Mode</th><th scope="col">Time</th><th scope="col">Speed</th>
+                      <th scope="col">Tokens</th><th scope="col" class="name">Mode</th><th scope="col">Time</th><th scope="col">Speed</th>
                       <th scope="col" class="wide">Speed over dense</th><th scope="col">Estimation</th><th scope="col">Computed</th><th scope="col">Error</th>
                     </tr>
                   </thead>
@@ -36,10 +36,10 @@ export function benchPage(app: App): TemplateResult {
                         <tr data-mode=${line.mode}>
                           <td>${count(line.tokens)}</td>
                           <th scope="row">${MODE_NAMES[line.mode]}</th>
-                          <td>${milliseconds(line.ms)}</td>
+                          <td>${milliseconds(line.ms)}${line.mode === "dense" ? ` (${line.gflops.toFixed(0)} GFLOP/s)` : ""}</td>
                           <td>${times(line.speedup)}</td>
                           <td class="wide"><div class="stages" aria-hidden="true"><span data-op="attend" style="width: ${(100 * line.speedup) / most}%"></span></div></td>
-                          <td>${line.mode === "dense" ? `${line.gflops.toFixed(1)} GFLOP/s` : percent(line.estimationShare)}</td>
+                          <td>${line.mode === "dense" ? "–" : percent(line.estimationShare)}</td>
                           <td>${percent(line.density)}</td>
                           <td>${line.mode === "dense" ? "–" : percent(line.relL2)}</td>
                         </tr>

@@ -4,7 +4,8 @@ import { choices, controls } from "../components/controls.js";
 import { headline, resultsTable } from "../components/results.js";
 import { saveJson, saveMask, savePng } from "../export/save.js";
 import { count, MODE_NAMES } from "../format.js";
-import type { App, PictureKind } from "../state/app.js";
+import type { App } from "../state/app.js";
+import type { PictureKind } from "../state/page.js";
 import "../components/block-maps.js";
 import "../components/clip-player.js";
 import "../components/curve-plot.js";
@@ -97,7 +98,7 @@ function mapSection(app: App): TemplateResult {
         error under “${MODE_NAMES[settings.mode]}” is marked.
       </p>
       <head-strip .app=${app} .maps=${app.maps} .version=${app.version}></head-strip>
-      <block-maps .app=${app} .maps=${app.maps} .head=${settings.head}></block-maps>
+      <block-maps .app=${app} .maps=${app.maps} .head=${settings.head} .row=${app.row}></block-maps>
     </section>
   `;
 }

@@ -1,73 +1,18 @@
-import type { CurvePoint, Mode } from "@spaattn/lab";
 import { LabClient, TaskError } from "../worker/client.js";
-import type {
-  BackendName,
-  BackendStatus,
-  BenchLine,
-  BlockMaps,
-  CheckLine,
-  ClipView,
-  ExplainView,
-  Failure,
-  InputInfo,
-  ModeView,
-  RowView,
-  Source,
-  Task,
-  WorkerEvent,
-} from "../worker/protocol.js";
-import { Playback } from "./playback.js";
+import type { BackendName, Failure, Source, Task, WorkerEvent } from "../worker/protocol.js";
+import { type Notice, offerSmaller, Page } from "./page.js";
 import { curveKey, inputKey, type Settings, selectionKey } from "./settings.js";
 import { decodeLink, encodeLink, type Route } from "./share.js";
-
-/** What the four pictures of the first page show. */
-export type PictureKind = "attention" | "difference" | "output" | "error";
-
-export interface Notice {
-  readonly failure: Failure;
-  readonly action?: { readonly label: string; readonly run: () => void };
-}
-
-/** A long list of results with its progress. */
-export interface Report<Line> {
-  readonly backend: BackendName;
-  readonly lines: readonly Line[];
-  readonly share: number;
-  readonly running: boolean;
-}
 
 /** How long new settings wait for a first result of the old ones before they cancel it, in milliseconds. */
 const PATIENCE = 700;
 
-/** The page's state and everything that changes it. Components listen and render. */
-export class App {
-  route: Route = "explore";
+/** The page's state and everything that changes it. */
+export class App extends Page {
+  route: Route;
   settings: Settings;
-  pictureKind: PictureKind = "attention";
-  backends: readonly BackendStatus[] = [];
-  clip: ClipView | undefined;
-  name = "";
-  info: InputInfo | undefined;
-  readonly views = new Map<Mode, ModeView>();
-  /** Modes whose results belong to earlier settings. */
-  readonly stale = new Set<Mode>();
-  maps: BlockMaps | undefined;
-  row: RowView | undefined;
-  points: readonly CurvePoint[] = [];
-  explain: ExplainView | undefined;
-  check: Report<CheckLine> | undefined;
-  bench: Report<BenchLine> | undefined;
-  notice: Notice | undefined;
-  spoken = "";
-  moreSettings = false;
-  /** How much of the page is built: it grows over the first frames, so that no single one is long. */
-  stage = 0;
-  /** Grows with every change, for components that read many parts of the state. */
-  version = 0;
-  readonly playback = new Playback();
 
   readonly #client: LabClient;
-  readonly #listeners = new Set<() => void>();
   #source: Source;
   #opened = false;
   #opening = false;
@@ -77,6 +22,7 @@ export class App {
   #curveFor = "";
 
   constructor(createWorker: () => Worker, bundled: string) {
+    super();
     this.#client = new LabClient(createWorker);
     this.#source = { kind: "bundled", url: bundled };
     const link = decodeLink(location.hash);
@@ -91,45 +37,13 @@ export class App {
     void this.open(this.#source);
   }
 
-  showMore(open: boolean): void {
-    this.moreSettings = open;
-    this.#changed();
-  }
-
-  /** Builds the page's next part. */
-  buildMore(): void {
-    this.stage++;
-    this.#changed();
-  }
-
-  listen(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** Says something to people who listen instead of looking. */
-  say(text: string): void {
-    this.spoken = text;
-    this.#changed();
-  }
-
-  tell(notice: Notice | undefined): void {
-    this.notice = notice;
-    this.#changed();
-  }
-
-  showPictures(kind: PictureKind): void {
-    this.pictureKind = kind;
-    this.#changed();
-  }
-
   navigate(route: Route): void {
     if (route === this.route) return;
     this.route = route;
     this.#writeLink(true);
     scrollTo({ top: 0 });
     if (route === "explain") this.#explainSoon();
-    this.#changed();
+    this.changed();
   }
 
   set(patch: Partial<Settings>): void {
@@ -138,7 +52,7 @@ export class App {
     if (patch.backend && this.notice?.failure.code === "DeviceLost") this.notice = undefined;
     this.#writeLink(false);
     this.#react(before);
-    this.#changed();
+    this.changed();
   }
 
   async open(source: Source): Promise<void> {
@@ -156,9 +70,7 @@ export class App {
     this.#source = source;
     this.#opened = true;
     if (source.kind === "file") this.settings = { ...this.settings, token: -1 };
-    this.views.clear();
-    this.maps = this.row = this.explain = undefined;
-    this.points = [];
+    this.forgetResults();
     this.#curveFor = "";
     this.#explore();
   }
@@ -171,7 +83,7 @@ export class App {
 
   async runCheck(backend: BackendName): Promise<void> {
     this.check = { backend, lines: [], share: 0, running: true };
-    this.#changed();
+    this.changed();
     await this.#attempt({ kind: "check", backend });
     this.check = { ...this.check, running: false };
     const failed = this.check.lines.filter(({ status }) => status === "failed").length;
@@ -180,7 +92,7 @@ export class App {
 
   async runBench(backend: BackendName): Promise<void> {
     this.bench = { backend, lines: [], share: 0, running: true };
-    this.#changed();
+    this.changed();
     await this.#attempt({ kind: "bench", backend });
     this.bench = { ...this.bench, running: false };
     this.say("Benchmark finished.");
@@ -204,11 +116,6 @@ export class App {
     return new URL(encodeLink(this.route, this.settings), location.href).href;
   }
 
-  #changed(): void {
-    this.version++;
-    for (const listener of this.#listeners) listener();
-  }
-
   #writeLink(newEntry: boolean): void {
     const hash = encodeLink(this.route, this.settings);
     if (newEntry) history.pushState(null, "", hash);
@@ -223,7 +130,7 @@ export class App {
     this.#tellProblems(link.problems);
     this.#react(before);
     if (this.route === "explain") this.#explainSoon();
-    this.#changed();
+    this.changed();
   }
 
   #tellProblems(problems: readonly string[]): void {
@@ -271,7 +178,7 @@ export class App {
     const ok = await this.#attempt({ kind: "explore", settings });
     if (this.#exploring !== mine) return;
     this.#exploring = undefined;
-    this.#changed();
+    this.changed();
     if (!ok) return;
     this.#curve();
     if (this.route === "explain") this.#explainSoon();
@@ -301,7 +208,7 @@ export class App {
       if (!error.failure.aborted) this.#fail(error.failure, actionFor?.(error.failure));
       return false;
     } finally {
-      this.#changed();
+      this.changed();
     }
   }
 
@@ -318,56 +225,11 @@ export class App {
   }
 
   #receive(task: Task, event: WorkerEvent): void {
-    switch (event.kind) {
-      case "backends":
-        this.backends = event.list;
-        break;
-      case "opened":
-        for (const frame of this.clip?.frames ?? []) frame.close();
-        this.clip = event.clip;
-        this.name = event.name;
-        if (event.clip) this.playback.seconds = event.clip.frames.length / event.clip.fps;
-        break;
-      case "inputs":
-        this.info = event.info;
-        break;
-      case "mode":
-        this.views.set(event.view.mode, event.view);
-        this.stale.delete(event.view.mode);
-        if (event.view.mode !== "dense" && this.#exploring) {
-          this.#exploring.first = true;
-          if (this.#again) void this.#startExplore();
-        }
-        break;
-      case "maps":
-        this.maps = event.maps;
-        break;
-      case "row":
-        this.row = event.row;
-        break;
-      case "point":
-        this.points = [...this.points, event.point];
-        break;
-      case "explain":
-        this.explain = event.view;
-        break;
-      case "check":
-        if (this.check) this.check = { ...this.check, lines: [...this.check.lines, event.line] };
-        break;
-      case "bench":
-        if (this.bench) this.bench = { ...this.bench, lines: [...this.bench.lines, event.line] };
-        break;
-      case "progress":
-        if (task.kind === "check" && this.check) this.check = { ...this.check, share: event.share };
-        if (task.kind === "bench" && this.bench) this.bench = { ...this.bench, share: event.share };
-        break;
+    this.keep(task, event);
+    if (event.kind === "mode" && event.view.mode !== "dense" && this.#exploring) {
+      this.#exploring.first = true;
+      if (this.#again) void this.#startExplore();
     }
-    this.#changed();
+    this.changed();
   }
-}
-
-/** A clip that is too large can be opened at a smaller size. */
-function offerSmaller(failure: Failure, source: Source, open: (source: Source) => void): Notice["action"] | undefined {
-  if (failure.code !== "ClipTooLarge" || source.kind !== "file") return undefined;
-  return { label: "Open it smaller", run: () => open({ ...source, shrink: true }) };
 }

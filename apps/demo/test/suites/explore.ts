@@ -52,12 +52,20 @@ export function exploreSuite(world: () => World): void {
     await settled(page);
     const maps = page.locator(".maps");
     await maps.focus();
-    await page.keyboard.press("ArrowDown");
-    await page.keyboard.press("ArrowRight");
-    await page.keyboard.press("ArrowRight");
-    await expect
-      .poll(() => page.locator("[role=status]").textContent())
-      .toMatch(/^Query block 1, key block 2: true mass/);
+    const at = async (where: string) =>
+      /Query block (\d+), key block (\d+): true mass/
+        .exec((await page.locator(where).textContent()) ?? "")
+        ?.slice(1)
+        .map(Number);
+    // The cursor starts at the picked patch's own block.
+    const [row, column] = (await at("#map-readout"))!;
+    expect(row).toBe(column);
+    const [vertical, down] = row === 0 ? ["ArrowDown", 1] : ["ArrowUp", -1];
+    const [horizontal, right] = column < 2 ? ["ArrowRight", 1] : ["ArrowLeft", -1];
+    await page.keyboard.press(vertical);
+    await page.keyboard.press(horizontal);
+    await page.keyboard.press(horizontal);
+    await expect.poll(() => at("[role=status]")).toEqual([row + down, column + 2 * right]);
     const whole = await pixels(page, ".maps canvas[data-kind=mass]");
     const mask = await pixels(page, ".maps canvas[data-kind=mask]");
     await page.keyboard.press("+");
