@@ -1,4 +1,4 @@
-import { SpaAttnError } from "@spaattn/core";
+import { isSpaAttnError, SpaAttnError } from "@spaattn/core";
 import { Allocator } from "./allocator.js";
 import { ATTRIBUTE, type CudaDriver, type Handle } from "./driver/driver.js";
 import { Kernels, type ModuleName } from "./kernels.js";
@@ -86,8 +86,14 @@ export class CudaDevice {
       this.driver.recordEvent(event, stream);
       await this.done(event);
     } finally {
-      if (!this.#disposed) this.driver.destroyEvent(event);
+      this.destroyEvents([event]);
     }
+  }
+
+  /** Cleaning up must not hide the error that made it necessary: on a lost device events are gone anyway. */
+  destroyEvents(events: readonly Handle[]): void {
+    if (this.#disposed) return;
+    for (const event of events) ignoreLost(() => this.driver.destroyEvent(event));
   }
 
   /** Polls an event: waiting inside the driver would block the thread. */
@@ -96,19 +102,29 @@ export class CudaDevice {
       await new Promise((resolve) => (polls < 100 ? setImmediate(resolve) : setTimeout(resolve, 1)));
   }
 
+  /** Gives everything back. A lost device has nothing left to give: then this only forgets it. */
   dispose(): void {
     if (this.#disposed) return;
-    const driver = this.enter();
+    const { driver } = this;
+    const steps = [
+      () => this.enter(),
+      () => driver.synchronizeStream(this.stream),
+      () => this.allocator.dispose(),
+      () => this.#staging && driver.freeHost(this.#staging.pointer),
+      () => this.kernels.dispose(),
+      () => driver.destroyStream(this.stream),
+      () => driver.releaseContext(this.ordinal),
+    ];
+    for (const step of steps) ignoreLost(step);
     this.#disposed = true;
-    try {
-      driver.synchronizeStream(this.stream);
-      this.allocator.dispose();
-      if (this.#staging) driver.freeHost(this.#staging.pointer);
-      this.kernels.dispose();
-      driver.destroyStream(this.stream);
-    } finally {
-      driver.releaseContext(this.ordinal);
-    }
+  }
+}
+
+function ignoreLost(body: () => unknown): void {
+  try {
+    body();
+  } catch (error) {
+    if (!isSpaAttnError(error, "DeviceLost")) throw error;
   }
 }
 

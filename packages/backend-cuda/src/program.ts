@@ -86,7 +86,7 @@ export class CudaProgram implements Program {
       if (!device.disposed) await device.finished(device.stream).catch(() => undefined);
       throw error;
     } finally {
-      if (!device.disposed) for (const event of events) driver.destroyEvent(event);
+      device.destroyEvents(events);
     }
   }
 

@@ -194,6 +194,17 @@ describe.skipIf(missing !== undefined)("the binding, against a recording driver 
     expect(await code(() => backend.allocate("f32", [4]))).toBe("Disposed");
   });
 
+  it("names the call that lost the device, and can still be disposed", async () => {
+    const backend = await open();
+    const tensor = backend.upload(host());
+    stub.fail("cuMemcpyDtoHAsync_v2", 719, 0);
+    await expect(tensor.read()).rejects.toMatchObject({ code: "DeviceLost", call: "cuMemcpyDtoHAsync_v2" });
+    stub.fail("cuStreamSynchronize", 719, 0);
+    backend.dispose();
+    await expect(tensor.read()).rejects.toMatchObject({ code: "Disposed" });
+    stub.reset();
+  });
+
   it("frees idle memory and tries again before it gives up", async () => {
     const backend = await open();
     backend.allocate("f32", [1 << 20]).dispose();
