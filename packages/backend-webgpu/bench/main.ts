@@ -1,3 +1,4 @@
+// pnpm bench webgpu --browser [--software] [--tokens 1024]: in Chromium, against onnxruntime-web
 // pnpm bench webgpu [--sizes 4096,16384,32768] [--head-dims 64,128] [--dtypes f32,f16] [--heads 8] [--runs 3] [--json file]
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -5,6 +6,18 @@ import { webgpu } from "@spaattn/backend-webgpu";
 import type { FloatDType } from "@spaattn/core";
 import { measure, type Row } from "./measure.js";
 import { measurePeak } from "./peak.js";
+
+if (process.argv.includes("--help")) {
+  console.log(
+    "pnpm bench webgpu [--sizes 4096,16384] [--head-dims 64,128] [--dtypes f32,f16] [--heads 8] [--runs 3] [--json FILE]\n" +
+      "pnpm bench webgpu --browser [--software] [--tokens 1024] [--heads 2] [--head-dim 64]",
+  );
+  process.exit();
+}
+if (process.argv.includes("--browser")) {
+  await import("./browser.js");
+  process.exit();
+}
 
 const { values: flags } = parseArgs({
   // `pnpm bench webgpu --json x` may hand the separator on.

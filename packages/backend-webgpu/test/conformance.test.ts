@@ -2,7 +2,7 @@ import type { WebGpuBackend } from "@spaattn/backend-webgpu";
 import type { FloatDType } from "@spaattn/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type SuiteOptions, suite } from "./suite.js";
-import { available, closeAll, goldenBytes, goldenFiles, open } from "./support.js";
+import { available, closeAll, goldenBytes, goldenFiles, open, required } from "./support.js";
 
 describe.skipIf(!available)("on the adapter Node has", () => {
   afterAll(closeAll);
@@ -19,6 +19,10 @@ describe.skipIf(!available)("on the adapter Node has", () => {
     // Whatever ran is disposed: no buffer stays behind.
     expect(backend.device.memory.live).toBe(0);
   };
+
+  it.runIf(required)("has native half floats, where they are required", () => {
+    expect(backend.device.hasF16).toBe(true);
+  });
 
   // Software drivers take about a second to compile a kernel, so cases are chosen for the kernels they need: each once.
   const f32 = [
