@@ -3,67 +3,8 @@ import koffi from "koffi";
 import { Arena } from "./arena.js";
 import type { CudaDriver, Handle, LaunchShape, TensorMapShape } from "./driver.js";
 import { TENSOR_MAP_BYTES } from "./driver.js";
+import { SIGNATURES } from "./signatures.js";
 import { CudaStatusError } from "./status.js";
-
-// Every handle and every address crosses as a 64-bit number: no opaque types are needed. `out` is memory for results.
-const SIGNATURES = {
-  cuInit: ["uint"],
-  cuDriverGetVersion: ["uint64_t"],
-  cuDeviceGetCount: ["uint64_t"],
-  cuDeviceGet: ["uint64_t", "int"],
-  cuDeviceGetName: ["uint64_t", "int", "int"],
-  cuDeviceGetAttribute: ["uint64_t", "int", "int"],
-  cuDevicePrimaryCtxRetain: ["uint64_t", "int"],
-  cuDevicePrimaryCtxRelease_v2: ["int"],
-  cuCtxSetCurrent: ["uint64_t"],
-  cuMemGetInfo_v2: ["uint64_t", "uint64_t"],
-  cuModuleLoadData: ["uint64_t", "void *"],
-  cuModuleUnload: ["uint64_t"],
-  cuModuleGetFunction: ["uint64_t", "uint64_t", "str"],
-  cuFuncSetAttribute: ["uint64_t", "int", "int"],
-  cuMemAlloc_v2: ["uint64_t", "size_t"],
-  cuMemFree_v2: ["uint64_t"],
-  cuMemHostAlloc: ["uint64_t", "size_t", "uint"],
-  cuMemFreeHost: ["uint64_t"],
-  cuPointerGetAttribute: ["uint64_t", "int", "uint64_t"],
-  cuMemcpyHtoDAsync_v2: ["uint64_t", "void *", "size_t", "uint64_t"],
-  cuMemcpyDtoHAsync_v2: ["uint64_t", "uint64_t", "size_t", "uint64_t"],
-  cuStreamCreate: ["uint64_t", "uint"],
-  cuStreamDestroy_v2: ["uint64_t"],
-  cuStreamSynchronize: ["uint64_t"],
-  cuEventCreate: ["uint64_t", "uint"],
-  cuEventDestroy_v2: ["uint64_t"],
-  cuEventRecord: ["uint64_t", "uint64_t"],
-  cuEventQuery: ["uint64_t"],
-  cuEventElapsedTime: ["uint64_t", "uint64_t", "uint64_t"],
-  cuTensorMapEncodeTiled: [
-    "uint64_t",
-    "int",
-    "uint32_t",
-    "uint64_t",
-    "uint64_t",
-    "uint64_t",
-    "uint64_t",
-    "uint64_t",
-    "int",
-    "int",
-    "int",
-    "int",
-  ],
-  cuLaunchKernel: [
-    "uint64_t",
-    "uint",
-    "uint",
-    "uint",
-    "uint",
-    "uint",
-    "uint",
-    "uint",
-    "uint64_t",
-    "uint64_t",
-    "uint64_t",
-  ],
-} as const;
 
 type Name = keyof typeof SIGNATURES;
 type Argument = number | bigint | string | Uint8Array;

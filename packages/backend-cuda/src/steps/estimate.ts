@@ -1,8 +1,9 @@
 import type { EstimatePaperStep, EstimateStep, EstimateTailStep } from "@spaattn/core";
 import type { Handle } from "../driver/driver.js";
 import { Params } from "../params.js";
-import type { Site, View, Views } from "../site.js";
+import type { Site, Views } from "../site.js";
 import { biasStride, contractBias, native16 } from "./convert.js";
+import { neverNull, productParams, type Selecting, selectParams } from "./estimate-params.js";
 
 const TILE = 64;
 /** Rows that one thread block of the paper's selection works on, one per warp. */
@@ -21,54 +22,6 @@ function tailInParts(site: Site, step: EstimateTailStep, inputs: Views, outputs:
   const heads = Math.max(1, Math.min(site.heads, Math.floor((32 * 2 ** 20) / bytes)));
   for (let first = 0; first < site.heads; first += heads)
     tail(site.part(first, Math.min(heads, site.heads - first)), step, inputs, outputs);
-}
-
-// The order of the pointers in ProductParams.
-const PRODUCT_INPUTS = [
-  "queryMean",
-  "querySecond",
-  "keys",
-  "keySecond",
-  "mass",
-  "noise",
-  "values",
-  "textKey",
-  "textValue",
-] as const;
-const PRODUCT_OUTPUTS = [
-  "logits",
-  "normaliser",
-  "variance",
-  "scores",
-  "strataBias",
-  "logitVariance",
-  "gain",
-  "weights",
-  "out",
-] as const;
-
-interface Product {
-  /** By role, in this site's heads. */
-  readonly inputs: Readonly<Partial<Record<(typeof PRODUCT_INPUTS)[number], Handle | undefined>>>;
-  readonly outputs: Readonly<Partial<Record<(typeof PRODUCT_OUTPUTS)[number], Handle | undefined>>>;
-  readonly columns: number;
-  readonly group: number;
-  readonly splits: number;
-  readonly uniform?: boolean;
-  readonly limits?: readonly [number, number, number];
-}
-
-/** ProductParams of products.cu. */
-function productParams(site: Site, p: Product): Uint8Array {
-  const { visualBlocks: n, tokens, visualTokens, textTokens, scale } = site.geometry;
-  const strata = p.columns;
-  return new Params()
-    .pointers(...PRODUCT_INPUTS.map((role) => p.inputs[role]), site.textValid)
-    .pointers(...PRODUCT_OUTPUTS.map((role) => p.outputs[role]))
-    .ints(site.heads, n, strata, strata + textTokens, biasStride(strata), tokens, visualTokens, p.group)
-    .ints(Math.ceil(n / p.group), p.splits, p.uniform ?? false)
-    .floats(scale, ...(p.limits ?? [0, 0, 0]))
-    .bytes();
 }
 
 const product = (site: Site, kernel: string, grid: readonly [number, number, number], parameters: Uint8Array) =>
@@ -92,43 +45,6 @@ function textLogits(site: Site, parameters: Uint8Array): void {
   if (textTokens > 0)
     product(site, `text_logits_${site.variant}`, [tiles(textTokens), tiles(n), site.heads], parameters);
 }
-
-interface Selecting {
-  readonly kernel: "paper_select" | "tail_select";
-  readonly step: EstimateStep;
-  readonly columns: number;
-  readonly logits: View;
-  readonly weights?: View | undefined;
-  readonly normaliser?: View;
-  readonly gain?: View | undefined;
-  readonly bias?: View;
-  readonly sharedBytes: number;
-}
-
-/** SelectParams of select.cu. */
-function selectParams(site: Site, s: Selecting, inputs: Views, outputs: Views): Uint8Array {
-  const { visualBlocks: n, textTokens } = site.geometry;
-  const { selection, stride } = s.step;
-  const { group, hMax, mMin } = s.step.method === "tail" ? s.step : { group: n, hMax: 0, mMin: 0 };
-  const { indices, forced } = outputs.indices ? { indices: outputs.indices, forced: inputs.forced } : neverNull();
-  return new Params()
-    .pointers(site.at(s.logits), site.at(s.gain), site.at(forced), site.textValid)
-    .pointers(site.perHead("topBlocks", (_, head) => selection.topBlocks[head]))
-    .pointers(site.perHead("coverMass", (_, head) => selection.coverMass[head], "f32"))
-    .pointers(site.at(outputs.counts), indices.native ? site.at(indices) : undefined)
-    .pointers(indices.native ? undefined : site.at(indices))
-    .pointers(site.at(outputs.factor), site.at(outputs.probabilities), site.at(s.bias))
-    .pointers(site.at(outputs.blockError), site.at(outputs.blockMass))
-    .pointers(site.at(s.weights), site.at(s.normaliser), site.at(inputs.strataMass))
-    .ints(site.heads, n, s.columns, s.columns + textTokens, biasStride(s.columns), textTokens, stride, s.columns / n)
-    .ints(selection.ranked, selection.textCompetes, forced !== undefined && forced.perHead > 0)
-    .ints(group, Math.ceil(n / group))
-    .floats(hMax, mMin)
-    .bytes();
-}
-const neverNull = (): never => {
-  throw new TypeError("estimate needs an output named indices");
-};
 
 /** The paper's rows take a warp each; a row of strata is long enough for a thread block. */
 function select(site: Site, { kernel, sharedBytes }: Selecting, parameters: Uint8Array): void {
