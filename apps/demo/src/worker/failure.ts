@@ -18,7 +18,7 @@ export function describeFailure(error: unknown): Failure {
   if (isSpaAttnError(error))
     return {
       code: error.code,
-      message: error.message,
+      message: error.code === "DeviceLost" ? "The page lost its graphics device." : error.message,
       remedy: remedyFor(error.code) ?? error.remedy,
       aborted: error.code === "Aborted",
     };
@@ -54,7 +54,7 @@ function remedyFor(code: string): string | undefined {
     case "OutOfMemory":
       return "Choose fewer tokens or heads, or close other tabs.";
     case "DeviceLost":
-      return "The graphics device went away (a driver reset, or the machine slept). The page goes on with WASM; choose WebGPU to try again.";
+      return "A driver was reset, or the machine slept. The page goes on with WASM; choose WebGPU to try again.";
     case "BackendUnavailable":
       return "Choose the other backend above.";
     case "Unsupported":

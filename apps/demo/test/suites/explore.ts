@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { World } from "../demo.test.js";
-import { openPage, pixels, rowOf, settled } from "../support/browser.js";
+import { launch, openPage, pixels, rowOf, settled } from "../support/browser.js";
 
 // SwiftShader runs shaders on the CPU: few tokens keep it quick.
 const SETTINGS = { webgpu: "tokens=512&heads=2", cpu: "tokens=1024&heads=4" };
@@ -44,6 +44,24 @@ export function exploreSuite(world: () => World): void {
       expect(errors).toEqual([]);
       await page.context().close();
     });
+  });
+
+  it("goes on with WASM when the graphics device is lost, and says so", async () => {
+    const browser = await launch("webgpu");
+    const { page } = await openPage(browser, { reducedMotion: "reduce" });
+    await page.goto(`${world().plain.url}#/explore?v=1&tokens=256&heads=1`);
+    await settled(page);
+    const session = await browser.newBrowserCDPSession();
+    await session.send("Browser.crashGpuProcess").catch(() => {});
+    await page.locator("#drop-rate").evaluate((input) => {
+      (input as HTMLInputElement).value = "0.5";
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    await page.waitForSelector(".notice[data-code=DeviceLost]", { timeout: 30_000 });
+    await expect.poll(() => page.locator("input[name=backend]:checked").getAttribute("value")).toBe("cpu");
+    await settled(page);
+    expect((await rowOf(page, "tail")).relL2).toBeGreaterThan(0);
+    await browser.close();
   });
 
   it("moves map and cursor by keyboard, and says what is under it", async () => {
