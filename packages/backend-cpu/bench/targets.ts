@@ -20,6 +20,10 @@ export function targetsOf(result: SizeResult, kernel: "simd" | "relaxed"): Targe
   const paper = spent[`${kernel} paper 80`];
   const tail = spent[`${kernel} tail 80`];
   const ratio = (other: string, own: number) => (ms[other] === undefined ? undefined : ms[other] / own);
+  const fastest = (peer: string, own: number) => {
+    const found = Object.keys(ms).filter((name) => name.startsWith(peer));
+    return found.length === 0 ? undefined : Math.min(...found.map((name) => ms[name])) / own;
+  };
   const native = "onnxruntime-node MultiHeadAttention";
   const rate = (mode: string) => blocks[`${kernel} ${mode}`] / spent[`${kernel} ${mode}`].attend;
   return [
@@ -32,7 +36,8 @@ export function targetsOf(result: SizeResult, kernel: "simd" | "relaxed"): Targe
     {
       what: "dense against onnxruntime-web",
       target: 1.8,
-      achieved: ratio("onnxruntime-web MultiHeadAttention", dense.total),
+      // Its fused operator overflows at 8192 tokens; the faster of what runs counts.
+      achieved: fastest("onnxruntime-web", dense.total),
       unit: "x",
     },
     {

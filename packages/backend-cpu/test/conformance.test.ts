@@ -39,7 +39,11 @@ describe("SIMD kernels", () => {
 });
 
 describe("plain kernels", () => {
-  it("pass the small cases in f32", () => check({ kernel: "plain" }, { size: "small", dtypes: ["f32"] }), 120_000);
+  it.each(["ragged", "peaked", "strata", "fixed", "whole"])(
+    "pass the small cases in f32 (%s)",
+    (filter) => check({ kernel: "plain" }, { size: "small", dtypes: ["f32"], filter }),
+    120_000,
+  );
   it.each([...goldenFiles("tiny"), ...goldenFiles("wan22_t2v")])(
     "%s",
     (name) => check({ kernel: "plain" }, { goldens: [name] }),

@@ -76,13 +76,13 @@ function block(
     d0 += d * x;
     d1 += d * y;
   }
-  const keep = add ? 1 : 0;
-  f32[out] = keep * f32[out] + a0;
-  f32[out + 1] = keep * f32[out + 1] + a1;
-  f32[out + outRow] = keep * f32[out + outRow] + b0;
-  f32[out + outRow + 1] = keep * f32[out + outRow + 1] + b1;
-  f32[out + 2 * outRow] = keep * f32[out + 2 * outRow] + c0;
-  f32[out + 2 * outRow + 1] = keep * f32[out + 2 * outRow + 1] + c1;
-  f32[out + 3 * outRow] = keep * f32[out + 3 * outRow] + d0;
-  f32[out + 3 * outRow + 1] = keep * f32[out + 3 * outRow + 1] + d1;
+  put(f32, out, a0, a1, add);
+  put(f32, out + outRow, b0, b1, add);
+  put(f32, out + 2 * outRow, c0, c1, add);
+  put(f32, out + 3 * outRow, d0, d1, add);
+}
+
+function put(f32: Float32Array, at: number, x: number, y: number, add: boolean): void {
+  f32[at] = add ? f32[at] + x : x;
+  f32[at + 1] = add ? f32[at + 1] + y : y;
 }
