@@ -220,7 +220,7 @@ export class App extends Page {
     }
     if (failure.code === "DeviceLost" && this.settings.backend !== "cpu") {
       this.settings = { ...this.settings, backend: "cpu" };
-      this.#explore();
+      void this.#startExplore();
     }
   }
 
