@@ -1,5 +1,6 @@
 import { type Backend, createAttention, HostTensor, throwIfAborted } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
+import { fitInputs } from "./fit-inputs.js";
 import type { WorkOptions } from "./run-mode.js";
 
 /** True attention mass between blocks: `[batch, heads, n, columns]`, row i averaged over the queries of block i. */
@@ -27,16 +28,17 @@ export async function trueBlockMass(
   const columns = textTokens > 0 ? blocks + 1 : blocks;
   const columnOf = (token: number) => (token < visualTokens ? Math.floor(token / blockSize) : blocks);
   const data = new Float32Array(batch * heads * blocks * columns);
-  const [query, key] = [inputs.query.to("f32"), inputs.key.to("f32")];
+  const { query, key, spec } = fitInputs(backend, inputs);
+  const { dtype = "f32" } = spec;
   const value = new HostTensor("f32", query.shape);
   const passes = Math.ceil(columns / headDim);
-  const attention = await createAttention(backend, { ...inputs.spec, dtype: "f32", dense: true });
+  const attention = await createAttention(backend, { ...spec, dense: true });
   try {
     for (let pass = 0; pass < passes; pass++) {
       throwIfAborted(options.signal);
       indicators(value, pass * headDim, columnOf);
       const { output } = await attention.run(
-        { query, key, value },
+        { query, key, value: dtype === "f32" ? value : value.to(dtype) },
         {
           ...(options.signal ? { signal: options.signal } : {}),
           onProgress: (done) => options.onProgress?.((pass + done) / passes, "true block mass"),
@@ -44,7 +46,7 @@ export async function trueBlockMass(
       );
       const rows = await output.read();
       output.dispose();
-      const masses = rows.data as Float32Array;
+      const masses = rows.toFloat32();
       for (let bh = 0; bh < batch * heads; bh++)
         for (let token = 0; token < visualTokens; token++) {
           const block = Math.floor(token / blockSize);

@@ -8,6 +8,7 @@ import {
   type RunReport,
 } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
+import { fitInputs } from "./fit-inputs.js";
 import { type Mode, type SelectionOptions, specOf } from "./modes.js";
 
 /** Progress and cancellation of long work. */
@@ -42,9 +43,10 @@ export async function runMode(
 ): Promise<ModeRun> {
   const { signal, onProgress, extras = [] } = options;
   const wanted: Extra[] = mode === "dense" ? [...extras] : ["mask", ...extras];
-  const attention = await createAttention(backend, specOf(inputs, mode, dropRate, options, wanted));
+  const fitted = fitInputs(backend, inputs);
+  const attention = await createAttention(backend, specOf(fitted, mode, dropRate, options, wanted));
   try {
-    const { query, key, value } = inputs;
+    const { query, key, value } = fitted;
     const result = await attention.run(
       { query, key, value },
       { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) },
