@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -14,7 +14,8 @@ export const examplesOf = (readme: string): string[] =>
 export async function runReadme(packageDirectory: string): Promise<string[]> {
   const [example] = examplesOf(readFileSync(join(packageDirectory, "README.md"), "utf8"));
   if (!example) throw new Error(`${packageDirectory}/README.md has no ts example`);
-  const directory = mkdtempSync(join(packageDirectory, "test/.example-"));
+  const tests = join(packageDirectory, "test");
+  const directory = mkdtempSync(join(existsSync(tests) ? tests : packageDirectory, ".example-"));
   const lines: string[] = [];
   const log = console.log;
   try {
