@@ -6,6 +6,7 @@ export type { Clip } from "./clip.js";
 export * from "./compare.js";
 export * from "./decode.js";
 export * from "./error-curve.js";
+export { fitInputs } from "./fit-inputs.js";
 export * from "./heat-map.js";
 export * from "./metrics.js";
 export * from "./modes.js";

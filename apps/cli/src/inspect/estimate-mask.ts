@@ -11,7 +11,7 @@ import {
   type Tensor,
   unsupportedReason,
 } from "@spaattn/core";
-import type { LabInputs } from "@spaattn/lab";
+import { fitInputs, type LabInputs } from "@spaattn/lab";
 
 /** What an estimate says, on the host. */
 export interface Selection {
@@ -24,10 +24,11 @@ export interface Selection {
 /** Chooses blocks without attending: everything up to the estimate of a plan. */
 export async function estimateMask(
   backend: Backend,
-  inputs: LabInputs,
+  given: LabInputs,
   changes: Pick<AttentionSpec, "rectify" | "policy" | "tail">,
   options: RunOptions,
 ): Promise<Selection> {
+  const inputs = fitInputs(backend, given);
   const extras =
     changes.rectify === "tail" ? (["blockMass", "blockError"] as const) : (["probabilities", "gain"] as const);
   const spec = resolveSpec({ ...inputs.spec, ...changes, extras: ["mask", ...extras] });
