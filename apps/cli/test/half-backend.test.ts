@@ -1,6 +1,6 @@
-import { cpu } from "@spaattn/backend-cpu";
 import type { Backend } from "@spaattn/core";
 import { buildInputs } from "@spaattn/lab";
+import { resolveBackend } from "spaattn";
 import { expect, it } from "vitest";
 import { estimateMask } from "../src/inspect/estimate-mask.js";
 
@@ -10,7 +10,7 @@ it("inspects on a backend that has 16-bit types alone", async () => {
     { frames: 1, height: 32, width: 32, data: frame },
     { heads: 1, maxTokens: 256, blockSize: 64 },
   );
-  const backend = await cpu.create({ threads: 1 });
+  const backend = await resolveBackend("cpu");
   const capabilities = { ...backend.capabilities, dtypes: ["bf16"] as const };
   const half: Backend = new Proxy(backend, {
     get: (target, name) => {
