@@ -10,7 +10,7 @@ it("inspects on a backend that has 16-bit types alone", async () => {
     { frames: 1, height: 32, width: 32, data: frame },
     { heads: 1, maxTokens: 256, blockSize: 64 },
   );
-  const backend = await resolveBackend("cpu");
+  const backend = await (await resolveBackend("cpu")).create();
   const capabilities = { ...backend.capabilities, dtypes: ["bf16"] as const };
   const half: Backend = new Proxy(backend, {
     get: (target, name) => {
