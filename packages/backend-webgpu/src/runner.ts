@@ -52,6 +52,8 @@ export class Runner {
     for (const [i, piece] of this.#pieces.entries()) {
       throwIfAborted(signal);
       const submitted = this.#submit(piece, i, timer);
+      // When the piece before fails nobody waits for this one, and it fails for the same reason.
+      submitted.catch(() => undefined);
       // With timestamps one piece may wait in the queue while another runs.
       await (timer ? previous : submitted);
       if (timer) previous = submitted;
