@@ -1,26 +1,47 @@
-// Every conformance case on the machine's GPU, as a report in JSON: node conformance.mjs FILE [FILTER]
+// Conformance cases on the machine's GPU, as a report in JSON:
+//   node conformance.mjs FILE [FILTER] [--dtypes f32,f16] [--size small] [--dawn "backend=vulkan ..."]
 import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
 import { webgpu } from "@spaattn/backend-webgpu";
-import { describeCheck, run } from "@spaattn/conformance";
+import { type Check, describeCheck, run } from "@spaattn/conformance";
+import type { FloatDType } from "@spaattn/core";
 
-const backend = await webgpu.create({ dawn: ["backend=vulkan"] });
-const filter = process.argv[3] ?? "";
-const report = await run(backend, {
-  filter,
-  onChecks: (checks) => {
-    for (const check of checks) if (!check.ok) console.log(describeCheck(check));
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    dtypes: { type: "string" },
+    size: { type: "string", default: "all" },
+    dawn: { type: "string", default: "backend=vulkan" },
   },
 });
-const { passed, failed, skipped } = report;
-console.log(`${backend.device.label}: ${passed} checks passed, ${failed} failed, ${skipped} skipped`);
-const worst = Math.max(...report.checks.map(({ maxError = 0, tolerance }) => (tolerance ? maxError / tolerance : 0)));
-const broken = report.checks.filter(({ ok }) => !ok);
-writeFileSync(
-  process.argv[2],
-  JSON.stringify(
-    { device: backend.device.label, passed, failed, skipped, worstOfTolerance: worst, broken },
-    undefined,
-    2,
-  ),
+const [file, filter = ""] = positionals;
+const backend = await webgpu.create({ dawn: flags.dawn.split(" ") });
+const checks: Check[] = [];
+const kinds = flags.dtypes?.split(",") as FloatDType[] | undefined;
+
+/** Written after every case: a run that is cut short still says what it saw. */
+function save(done: number, total: number) {
+  const skipped = checks.filter((check) => check.skipped !== undefined).length;
+  const broken = checks.filter(({ ok }) => !ok);
+  const worst = Math.max(...checks.map(({ maxError = 0, tolerance }) => (tolerance ? maxError / tolerance : 0)));
+  const counts = { passed: checks.length - skipped - broken.length, failed: broken.length, skipped };
+  const report = { device: backend.device.label, nativeF16: backend.device.hasF16, done, total, ...counts };
+  writeFileSync(file, JSON.stringify({ ...report, worstOfTolerance: worst, broken }, undefined, 2));
+  return counts;
+}
+
+let counts = { passed: 0, failed: 0, skipped: 0 };
+await run(backend, {
+  filter,
+  size: flags.size === "small" ? "small" : "all",
+  ...(kinds ? { dtypes: kinds } : {}),
+  onChecks: (fresh, done, total) => {
+    checks.push(...fresh);
+    for (const check of fresh) if (!check.ok) console.log(describeCheck(check));
+    counts = save(done, total);
+  },
+});
+console.log(
+  `${backend.device.label}: ${counts.passed} checks passed, ${counts.failed} failed, ${counts.skipped} skipped`,
 );
 backend.dispose();
