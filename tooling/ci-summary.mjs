@@ -10,7 +10,8 @@ if (existsSync(file)) {
   skipped += report.numPendingTests + report.numTodoTests;
   for (const suite of report.testResults)
     for (const test of suite.assertionResults)
-      if (test.status === "pending" || test.status === "skipped") console.log(`skipped: ${suite.name.replace(`${process.cwd()}/`, "")}: ${test.fullName}`);
+      if (test.status === "pending" || test.status === "skipped")
+        console.log(`skipped: ${suite.name.replace(`${process.cwd()}/`, "")}: ${test.fullName}`);
 } else {
   failed += 1;
   console.log("The test run left no report.");
