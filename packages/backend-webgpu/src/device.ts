@@ -1,4 +1,5 @@
 import { SpaAttnError } from "@spaattn/core";
+import { type MatrixSupport, matrixSupport } from "./matrix.js";
 import { Memory } from "./memory.js";
 import type { WebGpuOptions } from "./options.js";
 import { Pipelines } from "./pipelines.js";
@@ -17,9 +18,10 @@ export class Device {
   readonly maxDispatchFlops: number;
   #lost: GPUDeviceLostInfo | undefined;
 
-  constructor(
+  private constructor(
     readonly gpu: GPUDevice,
     readonly owned: boolean,
+    readonly matrix: MatrixSupport,
     options: WebGpuOptions,
   ) {
     this.memory = new Memory(gpu);
@@ -32,6 +34,10 @@ export class Device {
     void gpu.lost.then((info) => {
       this.#lost = info;
     });
+  }
+
+  static async open(gpu: GPUDevice, owned: boolean, options: WebGpuOptions): Promise<Device> {
+    return new Device(gpu, owned, await matrixSupport(gpu), options);
   }
 
   get label(): string {

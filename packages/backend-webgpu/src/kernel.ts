@@ -29,6 +29,10 @@ export interface KernelSource {
   readonly params: readonly Param[];
   /** Declarations before `main`. */
   readonly module?: string;
+  /** Directives before everything else, such as `enable subgroups;` (`f16` is enabled where a slot needs it). */
+  readonly directives?: readonly string[];
+  /** Further parameters of `main`, such as `@builtin(subgroup_id) sg: u32`. */
+  readonly builtins?: readonly string[];
   readonly workgroup: readonly [number, number?];
   /** Body of `main(wid, lid)`, with the uniform parameters in `p`. */
   readonly body: string;
@@ -58,11 +62,14 @@ export const withConstantBounds = (code: string): string =>
  * in the window is the parameter `base_NAME`, which the load and store functions add. `head0` is the first head of the window.
  */
 export function assemble(source: KernelSource): Kernel {
-  const { name, slots, workgroup, module = "", body } = source;
+  const { name, slots, workgroup, module = "", body, builtins = [] } = source;
+  const half = slots.some((slot) => slot.storage === "f16");
+  const directives = new Set([...(half ? ["enable f16;"] : []), ...(source.directives ?? [])]);
   const params = [...u32("head0", "zero"), ...u32(...slots.map((slot) => `base_${slot.name}`)), ...source.params];
   const scalars = params.filter((param) => param.length === undefined);
   const tables = params.filter((param) => param.length !== undefined);
-  const code = `${slots.some((slot) => slot.storage === "f16") ? "enable f16;\n" : ""}struct Params {
+  const code = `${[...directives].join("\n")}
+struct Params {
 ${scalars.map((param) => `  ${param.name}: ${param.type},`).join("\n")}
 ${tables.map((table) => `  ${table.name}: array<vec4<${table.type}>, ${Math.ceil(table.length! / 4)}>,`).join("\n")}
 }
@@ -76,7 +83,7 @@ ${slots
 ${tables.map((table) => `fn ${table.name}(i: u32) -> ${table.type} { return p.${table.name}[i / 4u][i % 4u]; }`).join("\n")}
 ${module}
 @compute @workgroup_size(${workgroup[0]}, ${workgroup[1] ?? 1})
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lid: u32) {
+fn main(${["@builtin(workgroup_id) wid: vec3u", "@builtin(local_invocation_index) lid: u32", ...builtins].join(", ")}) {
 ${body}
 }
 `;

@@ -34,7 +34,7 @@ export const webgpu: WebGpuProvider = {
     if (maxDispatchFlops !== undefined && !(maxDispatchFlops > 0))
       throw new RangeError(`maxDispatchFlops must be positive, got ${maxDispatchFlops}`);
     const gpu = device ?? (await requestDevice(options));
-    const state = new Device(gpu, device === undefined, options);
+    const state = await Device.open(gpu, device === undefined, options);
     // A device that was lost before we got it says so now rather than at the first run.
     await Promise.race([gpu.lost, Promise.resolve()]);
     state.assertAlive();

@@ -1,6 +1,7 @@
 import { type AttentionSpec, byteSize, resolveSpec } from "@spaattn/core";
+import { MATRIX_FEATURE } from "./matrix.js";
 
-const OPTIONAL_FEATURES = ["shader-f16", "timestamp-query"];
+const OPTIONAL_FEATURES = ["shader-f16", "timestamp-query", "subgroups", MATRIX_FEATURE];
 
 /** The optional features the kernels profit from, of those the adapter has: pass them to `requestDevice`. */
 export const requiredFeatures = (adapter: Pick<GPUAdapter, "features">): GPUFeatureName[] =>

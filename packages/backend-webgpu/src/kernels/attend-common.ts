@@ -14,7 +14,13 @@ export interface AttendShape {
   readonly lse: boolean;
 }
 
-/** Query rows of one workgroup; divides both block sizes. */
+/** An attention kernel, with the query rows of one of its workgroups; they divide the block size. */
+export interface AttendKernel {
+  readonly kernel: Kernel;
+  readonly tile: number;
+}
+
+/** Query rows of a workgroup of the row and register-tile kernels; divides both block sizes. */
 export const QUERY_TILE = 64;
 
 /** Block lists behind their counts, in one buffer: devices need not bind more than eight. */
@@ -65,15 +71,14 @@ fn row_compensation(head: u32, b: u32, lane: u32) -> vec4f {
 }`;
 
 /** Which rows a workgroup owns and which keys they see; text rows and dense plans see every valid key. */
-export function attendFunctions({ geometry, dense, rectify }: AttendShape): string {
-  const tail = !dense && rectify === "tail";
+export function attendFunctions({ geometry, dense, rectify }: AttendShape, tile = QUERY_TILE): string {
   return `${blockFunctions}
 const LANES = ${geometry.headDim / 4}u;
 const LOG2E = 1.4426950408889634;
 const LN2 = 0.6931471805599453;
 /** Text blocks come first: their rows see every key and take the longest. */
 fn query_block(tile: u32) -> u32 {
-  let b = tile / (p.block_size / ${QUERY_TILE}u);
+  let b = tile / (p.block_size / ${tile}u);
   return select(b - p.text_blocks, p.blocks + b, b < p.text_blocks);
 }
 fn list_length(head: u32, b: u32, text: u32) -> u32 {
@@ -84,18 +89,19 @@ fn list_entry(head: u32, b: u32, it: u32) -> u32 {
   ${dense ? "" : "if (b < p.blocks) { return load_lists((head * p.blocks + b) * (p.stride + 1u) + 1u + it); }"}
   return it;
 }
-${
-  tail
-    ? `fn key_row(pseudo: bool, at: u32) -> vec4f { if (pseudo) { return load_strata_key(at); } return load_key(at); }
-fn value_row(pseudo: bool, at: u32) -> vec4f { if (pseudo) { return load_strata_value(at); } return load_value(at); }`
-    : `fn key_row(pseudo: bool, at: u32) -> vec4f { return load_key(at); }
-fn value_row(pseudo: bool, at: u32) -> vec4f { return load_value(at); }`
-}
 ${!dense && rectify === "paper" ? PAPER_EPILOGUE : ""}`;
 }
 
+/** Rows of keys and values by their index, and those of pseudo-keys. */
+export const keyFunctions = ({ dense, rectify }: AttendShape): string =>
+  !dense && rectify === "tail"
+    ? `fn key_row(pseudo: bool, at: u32) -> vec4f { if (pseudo) { return load_strata_key(at); } return load_key(at); }
+fn value_row(pseudo: bool, at: u32) -> vec4f { if (pseudo) { return load_strata_value(at); } return load_value(at); }`
+    : `fn key_row(pseudo: bool, at: u32) -> vec4f { return load_key(at); }
+fn value_row(pseudo: bool, at: u32) -> vec4f { return load_value(at); }`;
+
 /** Body prologue of every attention kernel; `keys_per_step` divides the block size. */
-export const attendPrologue = ({ dense, rectify }: AttendShape, keysPerStep: number): string => {
+export const attendPrologue = ({ dense, rectify }: AttendShape, keysPerStep: number, rows = QUERY_TILE): string => {
   const tail = !dense && rectify === "tail";
   return `
   let head = p.first_head + wid.z;
@@ -103,7 +109,7 @@ export const attendPrologue = ({ dense, rectify }: AttendShape, keysPerStep: num
   let tile = p.first_tile + wid.x;
   let block = query_block(tile);
   let visual_rows = block < p.blocks;
-  let row0 = block_start(block) + (tile % (p.block_size / ${QUERY_TILE}u)) * ${QUERY_TILE}u;
+  let row0 = block_start(block) + (tile % (p.block_size / ${rows}u)) * ${rows}u;
   let row_end = min(block_start(block) + p.block_size, select(p.tokens, p.visual, visual_rows));
   let valid_end = select(p.visual + text, p.visual, visual_rows);
   let list = list_length(head, block, text);
@@ -115,7 +121,7 @@ export const attendPrologue = ({ dense, rectify }: AttendShape, keysPerStep: num
       ? `let pseudo_steps = select(0u, (p.strata + ${keysPerStep - 1}u) / ${keysPerStep}u, visual_rows);
   let head_strata = (head * p.groups + block / p.group) * p.strata;
   let bias_row = (head * p.blocks + block) * p.strata;`
-      : "const pseudo_steps = 0u;"
+      : "const pseudo_steps = 0u;\n  const head_strata = 0u;"
   }`;
 };
 

@@ -1,12 +1,15 @@
-import { assemble, type Kernel } from "../kernel.js";
+import { assemble } from "../kernel.js";
 import { LOWEST } from "../wgsl/reduce.js";
 import {
+  type AttendKernel,
   type AttendShape,
   attendFunctions,
   attendParams,
   attendPrologue,
   attendSlots,
   attendStep,
+  keyFunctions,
+  QUERY_TILE,
 } from "./attend-common.js";
 import {
   addBias,
@@ -35,17 +38,18 @@ import {
  * invocation and meet at the end. Less than 13 KiB of workgroup memory let several workgroups share a multiprocessor,
  * which was measured to be worth more than keeping the queries there. Pseudo-keys of tail rectification are further steps of the same loop, with a bias.
  */
-export function attendTileKernel(shape: AttendShape): Kernel {
+export function attendTileKernel(shape: AttendShape): AttendKernel {
   const { geometry, dense, rectify } = shape;
   const { headDim: d } = geometry;
   const outputs = d / 64;
   const paper = !dense && rectify === "paper";
-  return assemble({
+  const kernel = assemble({
     name: "attend.tile",
     slots: attendSlots(shape),
     params: attendParams(geometry),
     workgroup: [THREADS],
     module: `${attendFunctions(shape)}
+${keyFunctions(shape)}
 var<workgroup> stage: array<vec4f, ${STAGE}>;
 var<workgroup> part: array<vec4f, ${COLUMNS * PART_STRIDE}>;`,
     body: `${attendPrologue(shape, KEYS)}
@@ -80,6 +84,7 @@ var<workgroup> part: array<vec4f, ${COLUMNS * PART_STRIDE}>;`,
   ${paper ? "let row_scale = row_factor(head, block);" : "const row_scale = 1.0;"}
   ${range(8, (r) => storeRow(shape, r, outputs)).join("\n  ")}`,
   });
+  return { kernel, tile: QUERY_TILE };
 }
 
 /** Normalises and writes one row; rows of invalid text slots become zero. */

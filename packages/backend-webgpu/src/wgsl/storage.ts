@@ -2,13 +2,15 @@ import type { FloatDType } from "@spaattn/core";
 
 /**
  * How elements lie in a storage buffer. Indices of the load and store functions count:
- * vectors of four values for `f32x4`, `f16`, `f16-packed` and `bf16`; single values for the others (bytes of `u8`).
+ * vectors of four values for `f32x4`, `f16`, `f16-packed` and `bf16`, the bits of eight half floats for `f16x8`;
+ * single values for the others (bytes of `u8`).
  */
-export type Storage = "f32x4" | "f16" | "f16-packed" | "bf16" | "f32" | "i32" | "u32" | "u8" | "vec2u";
+export type Storage = "f32x4" | "f16" | "f16x8" | "f16-packed" | "bf16" | "f32" | "i32" | "u32" | "u8" | "vec2u";
 
 const ELEMENTS: Record<Storage, string> = {
   f32x4: "vec4f",
   f16: "vec4<f16>",
+  f16x8: "vec4u",
   "f16-packed": "vec2u",
   bf16: "vec2u",
   f32: "f32",
@@ -21,6 +23,7 @@ const ELEMENTS: Record<Storage, string> = {
 const BYTES: Record<Storage, number> = {
   f32x4: 16,
   f16: 8,
+  f16x8: 16,
   "f16-packed": 8,
   bf16: 8,
   f32: 4,
