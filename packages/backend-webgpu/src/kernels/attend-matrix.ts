@@ -9,7 +9,16 @@ import {
   attendPrologue,
   attendSlots,
 } from "./attend-common.js";
-import { addValues, loadQueries, scores, softmax, staging, stepFunctions, throughMemory } from "./matrix-parts.js";
+import {
+  addValues,
+  loadQueries,
+  maskStep,
+  scores,
+  softmax,
+  staging,
+  stepFunctions,
+  throughMemory,
+} from "./matrix-parts.js";
 import type { MatrixTiling } from "./matrix-tiling.js";
 import { range } from "./tile-parts.js";
 
@@ -28,6 +37,7 @@ export function attendMatrixKernel(shape: AttendShape, tiling: MatrixTiling): At
   const accumulators = range(subgroupRows / unit.m, (t) => range(headDim / unit.n, (i) => `o${t}_${i}`)).flat();
   const key = staging("key", tiling, headDim);
   const value = staging("value", tiling, headDim);
+  const mask = maskStep(shape, tiling);
   const vectors = keysEach / 4;
   const scaleRow = `{ ${range(vectors, (c) => `pool[scores_at + ${c}u] = bitcast<vec4u>(bitcast<vec4f>(pool[scores_at + ${c}u]) * shrink);`).join(" ")} }`;
   const kernel = assemble({
@@ -46,6 +56,7 @@ const ROWS = ${subgroupRows}u;
 ${matrixTypes(unit)}
 ${stepFunctions(shape, tiling)}
 var<workgroup> pool: array<vec4u, ${tiling.pool}>;
+var<workgroup> masks: array<vec4f, ${keys / 4}>;
 var<workgroup> rescale: atomic<u32>;`,
     body: `${attendPrologue(shape, keys, rows)}
   let to_log2 = p.scale * LOG2E;
@@ -66,7 +77,9 @@ var<workgroup> rescale: atomic<u32>;`,
   }
   workgroupBarrier();
   while (now.live > 0u) {
+    ${mask.fetch}
     ${scores(tiling, headDim)}
+    ${mask.put}
     let after = next_step(now.at + 1u, head, block, text, exact_steps, steps, head_strata);
     if (lid == 0u) { atomicStore(&rescale, 0u); }
     workgroupBarrier();
@@ -75,7 +88,7 @@ var<workgroup> rescale: atomic<u32>;`,
     var fetched = after;
     if (after.live == 0u) { fetched = now; }
     ${key.fetch("fetched")}
-    ${softmax(shape, tiling)}
+    ${softmax(tiling)}
     ${value.put}
     ${key.put}
     if (workgroupUniformLoad(&rescale) != 0u) {

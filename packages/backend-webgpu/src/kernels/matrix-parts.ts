@@ -113,26 +113,38 @@ export function scores(tiling: MatrixTiling, headDim: number): string {
     }`;
 }
 
+/**
+ * What is added to a step's scores, four keys to a vector: the bias of pseudo-keys, and the lowest value past the last key.
+ * Fetched before the products and put into workgroup memory after them, when the step needs it at all.
+ */
+export function maskStep(shape: AttendShape, { keys }: MatrixTiling) {
+  const bias = isTail(shape)
+    ? `if (now.pseudo) { mask = LOG2E * vec4f(${range(4, (e) => `load_bias(bias_row + now.stratum + min(4u * lid + ${e}u, now.live - 1u))`).join(", ")}); }`
+    : "";
+  const needed = `now.live < KEYS${isTail(shape) ? " || now.pseudo" : ""}`;
+  return {
+    fetch: `
+    let masked = ${needed};
+    var mask = vec4f(0);
+    if (masked && lid < ${keys / 4}u) {
+      ${bias}
+      let key = vec4u(4u * lid, 4u * lid + 1u, 4u * lid + 2u, 4u * lid + 3u);
+      mask = select(vec4f(${LOWEST}), max(mask, vec4f(${LOWEST})), key < vec4u(now.live));
+    }`,
+    put: `if (masked && lid < ${keys / 4}u) { masks[lid] = mask; }`,
+  };
+}
+
 /** Online softmax of an invocation's part of a row; its weights go to workgroup memory as half floats. */
-export function softmax(shape: AttendShape, { perRow, keysEach, weightsAt, weightStride }: MatrixTiling): string {
+export function softmax({ perRow, keysEach, weightsAt, weightStride }: MatrixTiling): string {
   const vectors = keysEach / 4;
-  const lane = (c: number, e: number) => `first + ${4 * c + e}u`;
-  const bias = (c: number) =>
-    isTail(shape)
-      ? `if (now.pseudo) { x${c} += max(LOG2E * vec4f(${range(4, (e) => `load_bias(bias_row + now.stratum + min(${lane(c, e)}, now.live - 1u))`).join(", ")}), vec4f(${LOWEST})); }`
-      : "";
-  const outside = (c: number) =>
-    `x${c} = select(vec4f(${LOWEST}), x${c}, vec4u(${range(4, (e) => lane(c, e)).join(", ")}) < vec4u(now.live));`;
   const shuffles = range(
     Math.log2(perRow),
     (i) => `highest = max(highest, subgroupShuffleXor(highest, ${1 << i}u));`,
   ).join(" ");
   return `
     ${range(vectors, (c) => `var x${c} = bitcast<vec4f>(pool[scores_at + ${c}u]) * to_log2;`).join(" ")}
-    if (now.live < KEYS${isTail(shape) ? " || now.pseudo" : ""}) {
-      let first = part * ${keysEach}u;
-      ${range(vectors, (c) => `${bias(c)} ${outside(c)}`).join("\n      ")}
-    }
+    if (masked) { ${range(vectors, (c) => `x${c} += masks[part * ${vectors}u + ${c}u];`).join(" ")} }
     let high = ${range(vectors, (c) => `x${c}`).reduce((a, b) => `max(${a}, ${b})`)};
     var highest = max(max(high.x, high.y), max(high.z, high.w));
     ${shuffles}

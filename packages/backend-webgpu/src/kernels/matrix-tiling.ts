@@ -55,8 +55,10 @@ export function matrixTiling(
   );
   if (fitting.length === 0) return `no tiling fits headDim ${headDim} and blocks of ${blockSize}`;
   const { maxComputeWorkgroupStorageSize: memory, maxComputeInvocationsPerWorkgroup: invocations } = limits;
-  // Sixteen bytes stay for the flag that asks for a new scale.
-  const chosen = fitting.find(({ pool, threads }) => pool * BYTES + BYTES <= memory && threads <= invocations);
+  const chosen = fitting.find(
+    // Beside the pool there are a step's masks, and the flag that asks for a new scale.
+    ({ pool, keys, threads }) => pool * BYTES + keys * 4 + BYTES <= memory && threads <= invocations,
+  );
   return chosen ?? `their tiles do not fit ${memory} bytes of workgroup memory and ${invocations} invocations`;
 }
 
