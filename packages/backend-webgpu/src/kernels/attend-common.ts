@@ -14,6 +14,10 @@ export interface AttendShape {
   readonly lse: boolean;
 }
 
+/** Whether pseudo-keys follow the exact ones. */
+export const isTail = ({ dense, rectify }: Pick<AttendShape, "dense" | "rectify">): boolean =>
+  !dense && rectify === "tail";
+
 /** An attention kernel, with the query rows of one of its workgroups; they divide the block size. */
 export interface AttendKernel {
   readonly kernel: Kernel;
@@ -40,7 +44,7 @@ export const packListsKernel = (): Kernel =>
 
 export function attendSlots({ rows, output, dense, rectify, lse }: AttendShape): Slot[] {
   const paper = !dense && rectify === "paper";
-  const tail = !dense && rectify === "tail";
+  const tail = isTail({ dense, rectify });
   return [
     read("query", rows),
     read("key", rows),
@@ -93,8 +97,8 @@ ${!dense && rectify === "paper" ? PAPER_EPILOGUE : ""}`;
 }
 
 /** Rows of keys and values by their index, and those of pseudo-keys. */
-export const keyFunctions = ({ dense, rectify }: AttendShape): string =>
-  !dense && rectify === "tail"
+export const keyFunctions = (shape: AttendShape): string =>
+  isTail(shape)
     ? `fn key_row(pseudo: bool, at: u32) -> vec4f { if (pseudo) { return load_strata_key(at); } return load_key(at); }
 fn value_row(pseudo: bool, at: u32) -> vec4f { if (pseudo) { return load_strata_value(at); } return load_value(at); }`
     : `fn key_row(pseudo: bool, at: u32) -> vec4f { return load_key(at); }
@@ -102,7 +106,7 @@ fn value_row(pseudo: bool, at: u32) -> vec4f { return load_value(at); }`;
 
 /** Body prologue of every attention kernel; `keys_per_step` divides the block size. */
 export const attendPrologue = ({ dense, rectify }: AttendShape, keysPerStep: number, rows = QUERY_TILE): string => {
-  const tail = !dense && rectify === "tail";
+  const tail = isTail({ dense, rectify });
   return `
   let head = p.first_head + wid.z;
   let text = valid_text((p.head0 + head) / p.heads);
@@ -127,7 +131,7 @@ export const attendPrologue = ({ dense, rectify }: AttendShape, keysPerStep: num
 
 /** Where the keys of a step lie: `base` is the row of its first key, `live` how many of them count. */
 export const attendStep = ({ dense, rectify }: AttendShape, keysPerStep: number): string => {
-  const tail = !dense && rectify === "tail";
+  const tail = isTail({ dense, rectify });
   const exact = `
     let key_block = list_entry(head, block, step / sub);
     let k0 = block_start(key_block) + (step % sub) * ${keysPerStep}u;

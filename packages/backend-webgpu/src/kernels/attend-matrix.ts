@@ -9,16 +9,8 @@ import {
   attendPrologue,
   attendSlots,
 } from "./attend-common.js";
-import {
-  addValues,
-  loadQueries,
-  maskStep,
-  scores,
-  softmax,
-  staging,
-  stepFunctions,
-  throughMemory,
-} from "./matrix-parts.js";
+import { loadQueries, staging, stepFunctions } from "./matrix-load.js";
+import { addValues, maskStep, scores, softmax, throughMemory } from "./matrix-parts.js";
 import type { MatrixTiling } from "./matrix-tiling.js";
 import { range } from "./tile-parts.js";
 

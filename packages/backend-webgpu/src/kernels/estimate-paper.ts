@@ -5,43 +5,6 @@ import { LOWEST, reductions } from "../wgsl/reduce.js";
 import { forcedFunction, ROW_THREADS, selection, selectParams } from "../wgsl/select.js";
 import type { Storage } from "../wgsl/storage.js";
 
-export const TILE = 16;
-
-/** Unscaled pooled logits and, for the gain test, their error (algorithm.md sections 3 and 5). */
-export function pooledScoresKernel(geometry: Geometry, gain: boolean): Kernel {
-  const lanes = geometry.headDim / 4;
-  return assemble({
-    name: gain ? "estimate.scoresAndGain" : "estimate.scores",
-    slots: [
-      read("query_mean", "f32x4"),
-      read("key_mean", "f32x4"),
-      ...(gain ? [read("query_deviation", "f32x4"), read("key_deviation", "f32x4")] : []),
-      write("scores", "f32"),
-      ...(gain ? [write("doubt", "f32")] : []),
-    ],
-    params: u32("blocks"),
-    workgroup: [TILE, TILE],
-    body: `
-  let i = wid.y * ${TILE}u + lid / ${TILE}u;
-  let j = wid.x * ${TILE}u + lid % ${TILE}u;
-  if (i >= p.blocks || j >= p.blocks) { return; }
-  let qi = (wid.z * p.blocks + i) * ${lanes}u;
-  let kj = (wid.z * p.blocks + j) * ${lanes}u;
-  var score = vec4f(0);
-  ${gain ? "var query_doubt = vec4f(0); var key_doubt = vec4f(0);" : ""}
-  for (var c = 0u; c < trips(${lanes}u); c++) {
-    let q = load_query_mean(qi + c);
-    let k = load_key_mean(kj + c);
-    score += q * k;
-    ${gain ? "query_doubt += load_query_deviation(qi + c) * k; key_doubt += q * load_key_deviation(kj + c);" : ""}
-  }
-  let at = (wid.z * p.blocks + i) * p.blocks + j;
-  let one = vec4f(1);
-  store_scores(at, dot(score, one));
-  ${gain ? "store_doubt(at, abs(dot(query_doubt, one)) + abs(dot(key_doubt, one)));" : ""}`,
-  });
-}
-
 export interface PaperSelectShape {
   readonly geometry: Geometry;
   /** Storage of the keys, for the text logits. */
@@ -205,24 +168,5 @@ var<workgroup> part: array<vec4f, ${T}>;`,
     for (var g = 1u; g < ${groups}u; g++) { sum += part[g * ${lanes}u + lane]; }
     store_compensation(row * ${lanes}u + lane, sum);
   }`,
-  });
-}
-
-/** The gain map for people who want to look: one invocation packs four flags. */
-export function gainMapKernel(): Kernel {
-  return assemble({
-    name: "estimate.gainMap",
-    slots: [read("scores", "f32"), read("doubt", "f32"), write("gain", "u32")],
-    params: u32("count", "wide"),
-    workgroup: [64],
-    body: `
-  let word = wid.y * p.wide + wid.x * 64u + lid;
-  if (word * 4u >= p.count) { return; }
-  var flags = 0u;
-  for (var b = 0u; b < 4u; b++) {
-    let at = word * 4u + b;
-    if (at < p.count && abs(load_scores(at)) > load_doubt(at)) { flags |= 1u << (8u * b); }
-  }
-  store_gain(word, flags);`,
   });
 }

@@ -4,8 +4,7 @@ import { blockFunctions, blockParams } from "../wgsl/blocks.js";
 import { LOWEST, reductions } from "../wgsl/reduce.js";
 import { ROW_THREADS } from "../wgsl/select.js";
 import type { Storage } from "../wgsl/storage.js";
-
-export const TILE = 16;
+import { eachProduct, PRODUCT_THREADS, type Products, productBody, productMemory, productTile } from "./products.js";
 
 /** The second-order shift h (beyond.md section 5); `mMin` comes as a parameter. */
 export const shiftFunction = `
@@ -14,9 +13,26 @@ fn shift(tau: f32, mass: f32) -> f32 {
   return select(sqrt(2.0 * m * tau) - m, 0.5 * tau, tau <= 2.0 * m);
 }`;
 
-/** Logit variance tau and logit x of every stratum and text key for every query block (sections 5 and 6). */
+/**
+ * Logit variance tau and logit x of every stratum and text key for every query block (sections 5 and 6). Rows of a workgroup
+ * share an anchor: `tiles` of them cover a group.
+ */
 export function tailLogitsKernel(geometry: Geometry, keys: Storage): Kernel {
   const lanes = geometry.headDim / 4;
+  const { each, tile } = productTile(geometry.visualBlocks);
+  const products: Products = {
+    lanes,
+    each,
+    left: [
+      `load_query_mean((wid.z * p.blocks + i) * ${lanes}u + c)`,
+      `load_query_spread((wid.z * p.blocks + i) * ${lanes}u + c)`,
+    ],
+    right: ["column_key(wid.z, first_stratum, u, c)", "column_spread(first_stratum, u, c)"],
+    pairs: [
+      [0, 0],
+      [1, 1],
+    ],
+  };
   return assemble({
     name: "estimate.tailLogits",
     slots: [
@@ -29,38 +45,45 @@ export function tailLogitsKernel(geometry: Geometry, keys: Storage): Kernel {
       write("tau", "f32"),
       write("logits", "f32"),
     ],
-    params: [...blockParams(geometry), ...u32("strata", "columns", "group", "groups"), ...f32("scale", "m_min")],
-    workgroup: [TILE, TILE],
-    module: `${blockFunctions}${shiftFunction}`,
+    params: [
+      ...blockParams(geometry),
+      ...u32("strata", "columns", "group", "groups", "tiles"),
+      ...f32("scale", "m_min"),
+    ],
+    workgroup: [PRODUCT_THREADS],
+    module: `${blockFunctions}${shiftFunction}
+${productMemory(products)}
+fn column_key(head: u32, first_stratum: u32, u: u32, c: u32) -> vec4f {
+  if (u < p.strata) { return load_strata_key((first_stratum + u) * ${lanes}u + c); }
+  return load_key((head * p.tokens + p.visual + u - p.strata) * ${lanes}u + c);
+}
+fn column_spread(first_stratum: u32, u: u32, c: u32) -> vec4f {
+  if (u < p.strata) { return load_strata_spread((first_stratum + u) * ${lanes}u + c); }
+  return vec4f(0);
+}`,
     body: `
-  let i = wid.y * ${TILE}u + lid / ${TILE}u;
-  let u = wid.x * ${TILE}u + lid % ${TILE}u;
-  if (i >= p.blocks || u >= p.columns) { return; }
-  let row = wid.z * p.blocks + i;
-  let qi = row * ${lanes}u;
-  let one = vec4f(1);
-  var score = vec4f(0);
-  if (u >= p.strata) {
-    let at = (wid.z * p.tokens + p.visual + u - p.strata) * ${lanes}u;
-    for (var c = 0u; c < trips(${lanes}u); c++) { score += load_query_mean(qi + c) * load_key(at + c); }
-    store_logits(row * p.columns + u, p.scale * dot(score, one));
-    return;
-  }
-  let stratum = (wid.z * p.groups + i / p.group) * p.strata + u;
-  let mass = load_strata_mass(stratum);
-  if (mass < -1.0e30) {
-    store_tau(row * p.strata + u, 0.0);
-    store_logits(row * p.columns + u, ${LOWEST});
-    return;
-  }
-  var spread = vec4f(0);
-  for (var c = 0u; c < trips(${lanes}u); c++) {
-    score += load_query_mean(qi + c) * load_strata_key(stratum * ${lanes}u + c);
-    spread += load_query_spread(qi + c) * load_strata_spread(stratum * ${lanes}u + c);
-  }
-  let tau = p.scale * p.scale * dot(spread, one);
-  store_tau(row * p.strata + u, tau);
-  store_logits(row * p.columns + u, p.scale * dot(score, one) + mass + shift(tau, mass));`,
+  let group = wid.y / p.tiles;
+  let row0 = group * p.group + (wid.y % p.tiles) * ${tile}u;
+  let last_row = min((group + 1u) * p.group, p.blocks) - 1u;
+  if (row0 > last_row) { return; }
+  let column0 = wid.x * ${tile}u;
+  let last_column = p.columns - 1u;
+  let first_stratum = (wid.z * p.groups + group) * p.strata;
+  ${productBody(products)}
+  ${eachProduct(
+    products,
+    "i <= last_row && u < p.columns",
+    ([score, spread]) => `let row = wid.z * p.blocks + i;
+      var logit = p.scale * ${score};
+      if (u < p.strata) {
+        let mass = load_strata_mass(first_stratum + u);
+        let empty = mass < -1.0e30;
+        let tau = select(p.scale * p.scale * ${spread}, 0.0, empty);
+        store_tau(row * p.strata + u, tau);
+        logit = select(logit + mass + shift(tau, mass), ${LOWEST}, empty);
+      }
+      store_logits(row * p.columns + u, logit);`,
+  )}`,
   });
 }
 

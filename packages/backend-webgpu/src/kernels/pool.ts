@@ -2,6 +2,7 @@ import type { Geometry } from "@spaattn/core";
 import { assemble, type Kernel, read, u32, write } from "../kernel.js";
 import { blockFunctions, blockParams } from "../wgsl/blocks.js";
 import type { Storage } from "../wgsl/storage.js";
+import { range } from "./tile-parts.js";
 
 export interface PoolShape {
   readonly geometry: Geometry;
@@ -14,49 +15,54 @@ export interface PoolShape {
 
 const GROUPS = 4;
 
-/** Mean, and deviation or variance about it, of one block of one tensor: one workgroup. */
+/**
+ * Mean, and deviation or variance about it, of one block of one tensor: one workgroup. An invocation keeps its four channels
+ * of a few rows in registers, so that the tensor is read once.
+ */
 export function poolKernel({ geometry, storage, spread, padding }: PoolShape): Kernel {
   const lanes = geometry.headDim / 4;
+  const slices = Math.max(1, Math.min(16, Math.floor(256 / lanes)));
+  const rows = range(Math.ceil(geometry.blockSize / slices), (n) => n);
   const gather = `
   workgroupBarrier();
   part[lid] = sum;
   workgroupBarrier();
   sum = part[lane];
-  for (var g = 1u; g < ${GROUPS}u; g++) { sum += part[g * LANES + lane]; }`;
-  const distance = spread === "deviation" ? "sum += abs(x);" : "sum += x * x;";
+  for (var s = 1u; s < trips(${slices}u); s++) { sum += part[s * LANES + lane]; }`;
+  const inside = (n: number) => `slice + ${n * slices}u < count`;
+  const distance = spread === "deviation" ? "abs(x)" : "x * x";
   const padded =
-    padding === "zero"
-      ? `if (group == 0u) { let x = mean; sum += f32(p.block_size - count) * ${spread === "deviation" ? "abs(x)" : "x * x"}; }`
-      : "";
+    padding === "zero" ? `if (slice == 0u) { let x = mean; sum += f32(p.block_size - count) * ${distance}; }` : "";
   return assemble({
     name: `pool.${spread}`,
     slots: [read("rows", storage), write("mean", "f32x4"), ...(spread === "none" ? [] : [write("spread", "f32x4")])],
     params: blockParams(geometry),
-    workgroup: [lanes * GROUPS],
+    workgroup: [lanes * slices],
     module: `${blockFunctions}
 const LANES = ${lanes}u;
-var<workgroup> part: array<vec4f, ${lanes * GROUPS}>;`,
+var<workgroup> part: array<vec4f, ${lanes * slices}>;`,
     body: `
   let lane = lid % LANES;
-  let group = lid / LANES;
+  let slice = lid / LANES;
   let count = block_count(wid.x);
   let first = (wid.z * p.tokens + wid.x * p.block_size) * LANES + lane;
   let divisor = f32(${padding === "zero" ? "p.block_size" : "count"});
+  ${rows.map((n) => `let row${n} = load_rows(first + min(slice + ${n * slices}u, count - 1u) * LANES);`).join("\n  ")}
   var sum = vec4f(0);
-  for (var r = group; r < count; r += ${GROUPS}u) { sum += load_rows(first + r * LANES); }
+  ${rows.map((n) => `sum += select(vec4f(0), row${n}, ${inside(n)});`).join(" ")}
   ${gather}
   let mean = sum / divisor;
   let out = (wid.z * p.blocks + wid.x) * LANES + lane;
-  if (group == 0u) { store_mean(out, mean); }
+  if (slice == 0u) { store_mean(out, mean); }
   ${
     spread === "none"
       ? ""
       : `
   sum = vec4f(0);
-  for (var r = group; r < count; r += ${GROUPS}u) { let x = load_rows(first + r * LANES) - mean; ${distance} }
+  ${rows.map((n) => `{ let x = row${n} - mean; sum += select(vec4f(0), ${distance}, ${inside(n)}); }`).join(" ")}
   ${padded}
   ${gather}
-  if (group == 0u) { store_spread(out, sum / divisor); }`
+  if (slice == 0u) { store_spread(out, sum / divisor); }`
   }`,
   });
 }

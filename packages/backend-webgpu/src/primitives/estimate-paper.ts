@@ -1,11 +1,7 @@
 import type { EstimatePaperStep } from "@spaattn/core";
-import {
-  gainMapKernel,
-  paperRectifyKernel,
-  paperSelectKernel,
-  pooledScoresKernel,
-  TILE,
-} from "../kernels/estimate-paper.js";
+import { paperRectifyKernel, paperSelectKernel } from "../kernels/estimate-paper.js";
+import { gainMapKernel, pooledScoresKernel } from "../kernels/pooled-scores.js";
+import { productTile } from "../kernels/products.js";
 import type { HeadWindow, Lowering } from "../lowering.js";
 import { blockValues } from "../wgsl/blocks.js";
 import { rowCapacity } from "../wgsl/select.js";
@@ -23,6 +19,7 @@ export function lowerPaperEstimate(step: EstimatePaperStep, lowering: Lowering):
   if (gain) scratch.doubt = 4 * n * n;
   if (!lowering.has("probabilities")) scratch.probabilities = 4 * n * columns;
   const capacity = rowCapacity(device, n);
+  const { tile } = productTile(n);
   lowering.chose("estimate.rows", "one workgroup ranks a row of blocks by counting, without sorting");
   const roles = ["key", ...PAIRS.filter((role) => lowering.has(role))];
   // The gain map has four rows of flags in one word where n is odd.
@@ -37,7 +34,7 @@ export function lowerPaperEstimate(step: EstimatePaperStep, lowering: Lowering):
         doubt: "doubt",
       },
       params: { blocks: n },
-      grid: [Math.ceil(n / TILE), Math.ceil(n / TILE)],
+      grid: [Math.ceil(n / tile), Math.ceil(n / tile)],
       flops: (gain ? 6 : 2) * n * n * d,
     });
     emitSelect(step, lowering, window, columns, capacity);

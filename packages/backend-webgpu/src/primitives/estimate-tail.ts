@@ -1,5 +1,6 @@
 import type { EstimateTailStep } from "@spaattn/core";
-import { TILE, tailErrorsKernel, tailLogitsKernel } from "../kernels/estimate-tail.js";
+import { tailErrorsKernel, tailLogitsKernel } from "../kernels/estimate-tail.js";
+import { productTile } from "../kernels/products.js";
 import { tailInsightKernel, tailSelectKernel } from "../kernels/tail-select.js";
 import type { HeadWindow, Lowering } from "../lowering.js";
 import { blockValues } from "../wgsl/blocks.js";
@@ -14,6 +15,8 @@ export function lowerTailEstimate(step: EstimateTailStep, lowering: Lowering): v
   const strata = n * step.strataPerBlock;
   const columns = strata + textTokens;
   const shape = { strata, group: step.group, groups: Math.ceil(n / step.group) };
+  const { tile } = productTile(n);
+  const tiles = Math.ceil(Math.min(step.group, n) / tile);
   const scratch: Record<string, number> = { logits: 4 * n * columns, textMass: 4 * n };
   if (!lowering.has("blockMass")) scratch.blockMass = 4 * n * n;
   const perGroup = ["strataKey", "strataValue", "strataSpread"];
@@ -32,8 +35,8 @@ export function lowerTailEstimate(step: EstimateTailStep, lowering: Lowering): v
         tau: "bias",
         logits: "logits",
       },
-      params: { ...values, ...shape, columns, scale, m_min: step.mMin },
-      grid: [Math.ceil(columns / TILE), Math.ceil(n / TILE)],
+      params: { ...values, ...shape, columns, tiles, scale, m_min: step.mMin },
+      grid: [Math.ceil(columns / tile), shape.groups * tiles],
       flops: 4 * n * columns * d,
     });
     const { strataPerBlock } = step;

@@ -10,7 +10,7 @@ export function lowerPool(step: PoolStep, lowering: Lowering): void {
   const { geometry } = lowering;
   const n = geometry.visualBlocks;
   const work = 6 * geometry.visualTokens * geometry.headDim;
-  lowering.chose("pool.block", "one workgroup per block; deviations in a second pass over rows that are still cached");
+  lowering.chose("pool.block", "one workgroup per block, its rows in registers");
   for (const role of ["query", "key", "value"] as const) {
     const mean = `${role}Mean`;
     const deviation = SECOND[role];
