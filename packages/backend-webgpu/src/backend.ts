@@ -108,7 +108,10 @@ export class WebGpuBackend implements Backend {
       else await new Runner(this.device, [recording], [resolve]).run(context);
     } finally {
       // Memory that the caller's encoder refers to must outlive its submission.
-      if (!context.target) {
+      if (context.target) {
+        recording.leave();
+        scratch.leave(this.device);
+      } else {
         recording.dispose();
         scratch.dispose(this.device);
       }

@@ -33,9 +33,14 @@ export class Memory {
   }
 
   destroy(buffer: GPUBuffer): void {
+    this.leave(buffer);
+    buffer.destroy();
+  }
+
+  /** Counts a buffer no longer: it goes when nothing refers to it any more, commands that are still to be submitted included. */
+  leave(buffer: GPUBuffer): void {
     this.live--;
     this.bytes -= buffer.size;
-    buffer.destroy();
   }
 
   /** Rejects with `OutOfMemory` if an allocation since the last call failed. */

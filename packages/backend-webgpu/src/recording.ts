@@ -38,8 +38,14 @@ export class Scratch {
     return this.#buffers[index];
   }
 
-  dispose(device: Device): void {
-    for (const buffer of this.#buffers) device.memory.destroy(buffer);
+  dispose({ memory }: Device): void {
+    for (const buffer of this.#buffers) memory.destroy(buffer);
+    this.#buffers = [];
+  }
+
+  /** Leaves the memory to the commands that were recorded. */
+  leave({ memory }: Device): void {
+    for (const buffer of this.#buffers) memory.leave(buffer);
     this.#buffers = [];
   }
 }
@@ -96,6 +102,12 @@ export class Recording {
 
   dispose(): void {
     if (this.#params) this.device.memory.destroy(this.#params);
+    this.#params = undefined;
+  }
+
+  /** Leaves the parameters to the commands that were recorded. */
+  leave(): void {
+    if (this.#params) this.device.memory.leave(this.#params);
     this.#params = undefined;
   }
 

@@ -55,6 +55,37 @@ describe.skipIf(!available)("errors", () => {
     );
   });
 
+  it("names the allocation that the device found no memory for, and keeps nothing of a program", async () => {
+    const full = await open();
+    const device = full.gpuDevice;
+    const scopes: string[] = [];
+    const push = device.pushErrorScope.bind(device);
+    const pop = device.popErrorScope.bind(device);
+    Object.defineProperties(device, {
+      pushErrorScope: {
+        value: (filter: GPUErrorFilter) => {
+          scopes.push(filter);
+          push(filter);
+        },
+      },
+      // The third allocation fails: devices say so only here.
+      popErrorScope: {
+        value: async () => {
+          const memory = scopes.at(-1) === "out-of-memory";
+          const count = scopes.filter((filter) => filter === "out-of-memory").length;
+          const error = await pop();
+          return memory && count === 3 ? ({ message: "device memory is exhausted" } as GPUError) : error;
+        },
+      },
+    });
+    const sparse = { ...spec, dense: false, rectify: "tail" } as const;
+    await expect(createAttention(full, sparse)).rejects.toMatchObject({
+      code: "OutOfMemory",
+      message: expect.stringMatching(/No memory for .+ \(\d+ bytes\): device memory is exhausted/),
+    });
+    expect(full.device.memory.live).toBe(0);
+  }, 60_000);
+
   it("rejects a nonsensical budget", async () => {
     await expect(webgpu.create({ maxDispatchFlops: 0 })).rejects.toThrow(/maxDispatchFlops/);
   });

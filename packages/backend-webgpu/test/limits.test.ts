@@ -18,6 +18,13 @@ describe("what to ask an adapter for", () => {
   it("takes the features that help, of those there are", () => {
     const features = new Set(["shader-f16", "timestamp-query", "texture-compression-bc"]);
     expect(requiredFeatures({ features } as never)).toEqual(["shader-f16", "timestamp-query"]);
+    features.add("subgroups").add("chromium-experimental-subgroup-matrix");
+    expect(requiredFeatures({ features } as never)).toEqual([
+      "shader-f16",
+      "timestamp-query",
+      "subgroups",
+      "chromium-experimental-subgroup-matrix",
+    ]);
   });
 
   it("grows with the spec and stays within the adapter", () => {
@@ -40,6 +47,22 @@ describe.skipIf(!available)("on a limited device", () => {
     const { failures } = await suite(backend, { dtypes: ["f32", "f16"], cases: ["ragged, with text, tail"] });
     expect(failures).toEqual([]);
   }, 240_000);
+
+  it("says which kernel it took for half floats, and why no faster one", async () => {
+    const backend = await open({ withoutFeatures: ["chromium-experimental-subgroup-matrix"] });
+    const kernelOf = async (dtype: "f32" | "f16", headDim: number) => {
+      const attention = await createAttention(backend, { heads: 1, headDim, visualTokens: 128, dtype, dense: true });
+      const { kernel, reason } = attention.describe().find(({ op }) => op === "attend")!;
+      attention.dispose();
+      return `${kernel}: ${reason}`;
+    };
+    const why =
+      /no subgroup matrices: the device was made without (shader-f16|subgroups|chromium-experimental-subgroup-matrix)$/;
+    expect(await kernelOf("f16", 64)).toMatch(/^attend\.tile: register tiles/);
+    expect(await kernelOf("f16", 64)).toMatch(why);
+    expect(await kernelOf("f16", 40)).toMatch(/^attend\.row: one row per invocation: headDim 40/);
+    expect(await kernelOf("f32", 64)).toMatch(/no subgroup matrices: they multiply half floats only, not f32$/);
+  }, 120_000);
 
   it("gives the same in windows of heads and in pieces as at once", async () => {
     const spec = {
