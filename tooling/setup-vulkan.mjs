@@ -4,9 +4,10 @@
 // Debian 12's own Mesa (22.3) is too old for Dawn. Mesa 25 of its backports suite works and has shader-f16; the
 // SwiftShader that comes with Debian's Chromium works too, without f16.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { aptIn, unpack, writeIcd } from "./debian-packages.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const cache = join(root, ".cache", "vulkan");
@@ -22,43 +23,10 @@ const missingLibraries = (file) =>
     .filter((line) => line.includes("not found"))
     .map((line) => line.trim().split(" ")[0]);
 
-function writeIcd(file, library) {
-  const ICD = { library_path: library, api_version: "1.3.0" };
-  writeFileSync(file, JSON.stringify({ file_format_version: "1.0.0", ICD }, undefined, 2));
-  return file;
-}
-
-/** Where this machine gets Debian's packages from; backports are a suite of the same archive. */
-function debianArchive() {
-  const format = ["--format", "$(REPO_URI)", "Created-By: Packages"];
-  const archives = execFileSync("apt-get", ["indextargets", ...format], { encoding: "utf8" }).split("\n");
-  const archive = archives.find((uri) => /debian\/?$/.test(uri));
-  if (!archive) throw new Error("apt knows no Debian archive; run apt-get update first");
-  return archive;
-}
-
 function downloadLavapipe() {
-  const lists = join(cache, "lists");
-  const packages = join(cache, "packages");
-  mkdirSync(join(lists, "partial"), { recursive: true });
-  mkdirSync(join(cache, "apt", "archives", "partial"), { recursive: true });
-  mkdirSync(packages, { recursive: true });
-  const sources = join(cache, "sources.list");
-  const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-  writeFileSync(sources, `deb [signed-by=${keyring}] ${debianArchive()} bookworm-backports main\n`);
-  const options = [
-    `-oDir::Etc::SourceList=${sources}`,
-    "-oDir::Etc::SourceParts=/dev/null",
-    `-oDir::State::Lists=${lists}`,
-    `-oDir::Cache=${join(cache, "apt")}`,
-    "-oAPT::Sandbox::User=root",
-  ];
-  const apt = (...args) =>
-    execFileSync("apt-get", [...options, ...args], { cwd: packages, stdio: ["ignore", "ignore", "pipe"] });
-  apt("update");
+  const apt = aptIn(join(cache, "apt"), ["bookworm-backports"]);
   apt("download", "mesa-vulkan-drivers");
-  const archive = readdirSync(packages).find((name) => name.endsWith(".deb"));
-  execFileSync("dpkg-deb", ["-x", join(packages, archive), join(cache, "root")]);
+  unpack(join(cache, "apt"), join(cache, "root"));
 }
 
 function setUpLavapipe() {
@@ -89,7 +57,7 @@ function setUp() {
       throw new Error(`this script knows Debian 12 on x64 only, not ${process.platform} ${process.arch}`);
     return setUpLavapipe();
   } catch (error) {
-    say(`no lavapipe: ${error.stderr?.toString().trim() || error.message}`);
+    say(`no lavapipe: ${error.message}`);
   }
   const library = SWIFTSHADER.find((file) => existsSync(file));
   if (!library) return undefined;
