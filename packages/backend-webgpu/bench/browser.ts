@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
-import type { Comparison } from "./page.js";
+import { type Comparison, type ComparisonOptions, describeComparison } from "./compare.js";
 
 const { values: flags } = parseArgs({
   strict: false,
@@ -17,7 +17,6 @@ const { values: flags } = parseArgs({
     tokens: { type: "string", default: "1024" },
     heads: { type: "string", default: "2" },
     "head-dim": { type: "string", default: "64" },
-    runs: { type: "string", default: "3" },
     software: { type: "boolean", default: false },
   },
 });
@@ -53,17 +52,13 @@ try {
     tokens: Number(flags.tokens),
     heads: Number(flags.heads),
     headDim: Number(flags["head-dim"]),
-    runs: Number(flags.runs),
+    dtype: "f32" as const,
   };
   const result = await page.evaluate(
-    (given) => (globalThis as unknown as { compare(o: object): Promise<Comparison> }).compare(given),
+    (given) => (globalThis as unknown as { compare(o: ComparisonOptions): Promise<Comparison> }).compare(given),
     options,
   );
-  const { device, onnxruntimeMs, denseMs, sparseMs } = result;
-  console.log(`${device}, ${flags.tokens} tokens, ${flags.heads} heads of ${flags["head-dim"]}, f32`);
-  console.log(`onnxruntime-web MultiHeadAttention ${onnxruntimeMs.toFixed(1)} ms`);
-  console.log(`dense here ${denseMs.toFixed(1)} ms (${(onnxruntimeMs / denseMs).toFixed(2)}x)`);
-  console.log(`80 % dropped with tail ${sparseMs.toFixed(1)} ms (${(onnxruntimeMs / sparseMs).toFixed(2)}x)`);
+  console.log(`${result.device}\n${describeComparison(result)}`);
 } finally {
   await browser.close();
   server.close();

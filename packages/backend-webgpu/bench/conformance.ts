@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { webgpu } from "@spaattn/backend-webgpu";
 import { type Check, describeCheck, run } from "@spaattn/conformance";
-import type { FloatDType } from "@spaattn/core";
+import { createAttention, type FloatDType } from "@spaattn/core";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -19,13 +19,24 @@ const backend = await webgpu.create({ dawn: flags.dawn.split(" ") });
 const checks: Check[] = [];
 const kinds = flags.dtypes?.split(",") as FloatDType[] | undefined;
 
+/** The attention kernel of a type, as it will be chosen for a head size that every kernel can do. */
+async function kernelOf(dtype: FloatDType): Promise<string> {
+  const attention = await createAttention(backend, { heads: 1, headDim: 64, visualTokens: 128, dtype, dense: true });
+  const { kernel, reason } = attention.describe().find(({ op }) => op === "attend")!;
+  attention.dispose();
+  return `${kernel}: ${reason}`;
+}
+const kernels = Object.fromEntries(
+  await Promise.all((kinds ?? ["f32", "f16", "bf16"]).map(async (dtype) => [dtype, await kernelOf(dtype)])),
+);
+
 /** Written after every case: a run that is cut short still says what it saw. */
 function save(done: number, total: number) {
   const skipped = checks.filter((check) => check.skipped !== undefined).length;
   const broken = checks.filter(({ ok }) => !ok);
   const worst = Math.max(...checks.map(({ maxError = 0, tolerance }) => (tolerance ? maxError / tolerance : 0)));
   const counts = { passed: checks.length - skipped - broken.length, failed: broken.length, skipped };
-  const report = { device: backend.device.label, nativeF16: backend.device.hasF16, done, total, ...counts };
+  const report = { device: backend.device.label, nativeF16: backend.device.hasF16, kernels, done, total, ...counts };
   writeFileSync(file, JSON.stringify({ ...report, worstOfTolerance: worst, broken }, undefined, 2));
   return counts;
 }

@@ -1,4 +1,5 @@
-// pnpm bench webgpu --browser [--software] [--tokens 1024]: in Chromium, against onnxruntime-web
+// pnpm bench webgpu --onnx: in Node, against onnxruntime-web
+// pnpm bench webgpu --browser [--software] [--tokens 1024]: the same in Chromium
 // pnpm bench webgpu [--sizes 4096,16384,32768] [--head-dims 64,128] [--dtypes f32,f16] [--heads 8] [--runs 3] [--json file]
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -10,10 +11,12 @@ import { measurePeak } from "./peak.js";
 if (process.argv.includes("--help")) {
   console.log(
     "pnpm bench webgpu [--sizes 4096,16384] [--head-dims 64,128] [--dtypes f32,f16] [--heads 8] [--runs 3] [--json FILE]\n" +
+      'pnpm bench webgpu --onnx [--sizes 1024,4096] [--head-dims 64,128] [--dtypes f32,f16] [--heads 8] [--dawn "..."] [--json FILE]\n' +
       "pnpm bench webgpu --browser [--software] [--tokens 1024] [--heads 2] [--head-dim 64]",
   );
   process.exit();
 }
+if (process.argv.includes("--onnx")) await import("./onnx-node.js");
 if (process.argv.includes("--browser")) {
   await import("./browser.js");
   process.exit();

@@ -47,15 +47,16 @@ describe.skipIf(!found)("on a driver with cooperative matrices", () => {
   });
 
   // Chosen for the kernels they need, as in conformance.test.ts: compiling these takes most of the time.
-  it.each(["ragged, with text", "batch with different", "head dim 128, blocks of 64, tail"])(
+  it.each(["ragged, with text", "batch with different", "huge logits", "head dim 128, blocks of 64"])(
     "f16: %s",
     async (cases) => {
       const report = join(folder, `${cases}.json`);
       const source = ["--conditions=@spaattn/source", "--import", "tsx", at("../bench/conformance.ts")];
       const printed = await node(...source, report, cases, "--dtypes", "f16", "--dawn", DAWN.join(" "));
-      const { device, nativeF16, failed, passed } = JSON.parse(readFileSync(report, "utf8"));
+      const { device, nativeF16, kernels, failed, passed } = JSON.parse(readFileSync(report, "utf8"));
       expect(device).toContain("llvmpipe");
       expect(nativeF16).toBe(true);
+      expect(kernels.f16).toMatch(/^attend\.matrix: subgroup matrices of 8 x 8 x 8/);
       expect(failed, printed).toBe(0);
       expect(passed).toBeGreaterThan(3);
     },
