@@ -3,15 +3,10 @@ import { assemble, f32, type Kernel, read, u32, write } from "../kernel.js";
 import { blockFunctions, blockParams } from "../wgsl/blocks.js";
 import { LOWEST, reductions } from "../wgsl/reduce.js";
 import { ROW_THREADS } from "../wgsl/select.js";
+import { shiftFunction } from "../wgsl/shift.js";
 import type { Storage } from "../wgsl/storage.js";
 import { eachProduct, PRODUCT_THREADS, type Products, productBody, productMemory, productTile } from "./products.js";
-
-/** The second-order shift h (beyond.md section 5); `mMin` comes as a parameter. */
-export const shiftFunction = `
-fn shift(tau: f32, mass: f32) -> f32 {
-  let m = max(mass, p.m_min);
-  return select(sqrt(2.0 * m * tau) - m, 0.5 * tau, tau <= 2.0 * m);
-}`;
+import { range } from "./tile-parts.js";
 
 /**
  * Logit variance tau and logit x of every stratum and text key for every query block (sections 5 and 6). Rows of a workgroup
@@ -106,6 +101,7 @@ export function tailErrorsKernel({ geometry, values, strataPerBlock, error }: Ta
   const lanes = geometry.headDim / 4;
   const T = ROW_THREADS;
   const groups = Math.floor(T / lanes);
+  const distanceStep = lanes % 4 === 0 ? 4 : 2;
   return assemble({
     name: "estimate.tailErrors",
     slots: [
@@ -123,7 +119,12 @@ export function tailErrorsKernel({ geometry, values, strataPerBlock, error }: Ta
     module: `${blockFunctions}${reductions(T)}
 var<workgroup> weight: array<f32, ${T}>;
 var<workgroup> part: array<vec4f, ${T}>;
-var<workgroup> center: array<vec4f, ${lanes}>;`,
+var<workgroup> center: array<vec4f, ${lanes}>;
+fn weight_of(k: u32) -> f32 { if (k < ${T}u) { return weight[k]; } return 0.0; }
+fn row_value(v: u32, first: u32, text_rows: u32, lane: u32) -> vec4f {
+  if (v < p.strata) { return load_strata_value((first + v) * ${lanes}u + lane); }
+  return load_value(text_rows + (v - p.strata) * ${lanes}u + lane);
+}`,
     body: `
   let i = wid.x;
   let row = wid.z * p.blocks + i;
@@ -152,10 +153,10 @@ var<workgroup> center: array<vec4f, ${lanes}>;`,
     weight[lid] = w;
     workgroupBarrier();
     if (slice < ${groups}u) {
-      for (var k = slice; k < min(${T}u, used - u0); k += ${groups}u) {
-        let v = u0 + k;
-        if (v < p.strata) { mean += weight[k] * load_strata_value((first + v) * ${lanes}u + lane); }
-        else { mean += weight[k] * load_value(text_rows + (v - p.strata) * ${lanes}u + lane); }
+      for (var k = slice; k < min(${T}u, used - u0); k += ${4 * groups}u) {
+        // Four at once; past the end the last one comes again, with a weight of zero.
+        ${range(4, (e) => `let v${e} = row_value(min(u0 + k + ${e * groups}u, used - 1u), first, text_rows, lane);`).join("\n        ")}
+        ${range(4, (e) => `mean += weight_of(k + ${e * groups}u) * v${e};`).join(" ")}
       }
     }
   }
@@ -179,9 +180,9 @@ var<workgroup> center: array<vec4f, ${lanes}>;`,
       let w = exp(load_logits(x + u) - own_top);
       let tau = min(load_tau(row * p.strata + u), p.tau_max);
       var distance = vec4f(0);
-      for (var c = 0u; c < trips(${lanes}u); c++) {
-        let away = load_strata_value((first + u) * ${lanes}u + c) - center[c];
-        distance += away * away;
+      for (var c = 0u; c < trips(${lanes}u); c += ${distanceStep}u) {
+        ${range(distanceStep, (e) => `let away${e} = load_strata_value((first + u) * ${lanes}u + c + ${e}u) - center[c + ${e}u];`).join("\n        ")}
+        ${range(distanceStep, (e) => `distance += away${e} * away${e};`).join(" ")}
       }
       mass += w;
       error += w * w * (tau * load_strata_noise(first + u) + 0.25 * tau * tau * dot(distance, vec4f(1)));

@@ -39,17 +39,26 @@ export function findDirections(level: number, blockSize: number, lanes: number, 
       let slice = inside / LANES;
       if (c < LANES && slice < ${count}u) { ${body} }
     }`;
-  // No branch around the loads: they then travel together.
+  // No branch around the loads, and several rows at once: the loads then travel together.
+  const atOnce = Math.min(8, rowsEach);
   const sumRows = (term: string) =>
     overChannels(`
         var sum = vec4f(0);
-        for (var n = 0u; n < trips(${rowsEach}u); n++) {
-          let r = slice + n * ${count}u;
-          let slot = part_first + min(r, ${size - 1}u);
-          let key = load_key((wid.z * p.tokens + min(token[slot], end - 1u)) * LANES + c);
-          sum += select(vec4f(0), ${term}, r < ${size}u && token[slot] < end);
+        for (var n = 0u; n < trips(${Math.ceil(rowsEach / atOnce)}u); n++) {
+          ${range(
+            atOnce,
+            (e) => `let r${e} = slice + (n * ${atOnce}u + ${e}u) * ${count}u;
+          let slot${e} = part_first + min(r${e}, ${size - 1}u);
+          let key${e} = load_key((wid.z * p.tokens + min(token[slot${e}], end - 1u)) * LANES + c);`,
+          ).join("\n          ")}
+          ${range(
+            atOnce,
+            (e) =>
+              `sum += select(vec4f(0), ${term.replaceAll("slot", `slot${e}`).replaceAll("key", `key${e}`)}, r${e} < ${size}u && token[slot${e}] < end);`,
+          ).join("\n          ")}
         }
         slices[slice_at + slice * LANES + c] = sum;`);
+  const lengthSquared = range(lanes, (c) => `squares[channels + ${c}u]`).join(" + ");
   const eachChannel = (body: string) => `
     for (var c = inside; c < LANES; c += ${size}u) { ${body} }`;
   return `
@@ -74,8 +83,7 @@ export function findDirections(level: number, blockSize: number, lanes: number, 
     workgroupBarrier();
     if (live) { ${own(lanes, (c) => `own${c} -= mean_of[channels + ${c}u];`)} }
     for (var step = 0u; step < ${steps}u; step++) {
-      var square = 0.0;
-      for (var c = 0u; c < trips(LANES); c++) { square += squares[channels + c]; }
+      let square = ${lengthSquared};
       var x = vec4f(0);
       ${own(lanes, (c) => `x += own${c} * direction_of[channels + ${c}u];`)}
       projection[lid] = dot(x, vec4f(1)) / max(sqrt(square), 1.0e-30);
@@ -87,11 +95,10 @@ export function findDirections(level: number, blockSize: number, lanes: number, 
         squares[channels + c] = dot(w, w);`)}
       workgroupBarrier();
     }
-    var square = 0.0;
+    let square = ${lengthSquared};
     var most = -1.0;
     var sign = 1.0;
     for (var c = 0u; c < trips(LANES); c++) {
-      square += squares[channels + c];
       let w = direction_of[channels + c];
       for (var e = 0u; e < 4u; e++) {
         if (abs(w[e]) > most) { most = abs(w[e]); sign = select(1.0, -1.0, w[e] < 0.0); }

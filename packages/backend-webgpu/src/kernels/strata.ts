@@ -3,6 +3,7 @@ import { assemble, type Kernel, read, u32, write } from "../kernel.js";
 import { blockFunctions, blockParams } from "../wgsl/blocks.js";
 import type { Storage } from "../wgsl/storage.js";
 import { findDirections, localDirections } from "./strata-local.js";
+import { range } from "./tile-parts.js";
 
 export interface SplitShape {
   readonly geometry: Geometry;
@@ -71,17 +72,18 @@ function levelBody(level: number, blockSize: number, lanes: number, steps: numbe
     let begin = ${part} * ${size}u;
     let mine = token[lid];
     var rank = 0u;
-    for (var r = begin; r < trips(begin + ${size}u); r++) {
-      let other = projection[r];
-      rank += select(0u, 1u, other < y || (other == y && token[r] < mine));
+    for (var r = begin; r < trips(begin + ${size}u); r += 4u) {
+      ${range(4, (e) => `let other${e} = projection[r + ${e}u]; let token${e} = token[r + ${e}u];`).join(" ")}
+      ${range(4, (e) => `rank += select(0u, 1u, other${e} < y || (other${e} == y && token${e} < mine));`).join(" ")}
     }
     let upper = rank >= ${size / 2}u;
     place[lid] = select(0u, 1u, upper);
     workgroupBarrier();
     // Back into token order inside each half.
     var slot = begin + select(0u, ${size / 2}u, upper);
-    for (var r = begin; r < trips(begin + ${size}u); r++) {
-      slot += select(0u, 1u, place[r] == place[lid] && token[r] < mine);
+    let half = place[lid];
+    for (var r = begin; r < trips(begin + ${size}u); r += 4u) {
+      ${range(4, (e) => `slot += select(0u, 1u, place[r + ${e}u] == half && token[r + ${e}u] < mine);`).join(" ")}
     }
     workgroupBarrier();
     token[slot] = mine;

@@ -3,7 +3,7 @@ import { assemble, f32, type Kernel, read, u32, write } from "../kernel.js";
 import { blockFunctions, blockParams } from "../wgsl/blocks.js";
 import { reductions } from "../wgsl/reduce.js";
 import { forcedFunction, ROW_THREADS, selection, selectParams } from "../wgsl/select.js";
-import { shiftFunction } from "./estimate-tail.js";
+import { shiftFunction } from "../wgsl/shift.js";
 
 export interface TailSelectShape {
   readonly geometry: Geometry;
