@@ -102,7 +102,8 @@ export async function measure(backend: WebGpuBackend, setting: Setting, peak: nu
     const paper = await of({ rectify: "paper" });
     const tail = await of({ rectify: "tail" });
     const blocks = Math.ceil(tokens / 128);
-    const density = Math.trunc(Math.round((1 - DROP) * blocks * 1e9) / 1e9) / blocks;
+    // At least one block of a row is always kept.
+    const density = Math.max(1, Math.trunc(Math.round((1 - DROP) * blocks * 1e9) / 1e9)) / blocks;
     const denseGflops = (4 * tokens * tokens * headDim * heads) / dense.total / 1e6;
     return {
       ...setting,
