@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Backend, type BackendProvider, SpaAttnError } from "@spaattn/core";
+import type { Backend, BackendProvider } from "@spaattn/attention";
+import { SpaAttnError } from "@spaattn/core";
 import { moduleResolve } from "import-meta-resolve";
 import { resolveBackend } from "spaattn";
 

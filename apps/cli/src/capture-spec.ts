@@ -1,4 +1,4 @@
-import type { AttentionSpec } from "@spaattn/core";
+import type { AttentionSpec } from "@spaattn/attention";
 import { type Capture, captureSpec } from "@spaattn/io";
 import { videoLayout } from "@spaattn/layout";
 import { UsageError } from "./errors.js";

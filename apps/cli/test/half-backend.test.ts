@@ -1,4 +1,4 @@
-import type { Backend } from "@spaattn/core";
+import type { Backend } from "@spaattn/attention";
 import { buildInputs } from "@spaattn/lab";
 import { resolveBackend } from "spaattn";
 import { expect, it } from "vitest";

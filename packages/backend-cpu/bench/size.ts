@@ -1,4 +1,5 @@
-import { type AttentionSpec, HostTensor, keptBlocks, topBlocks } from "@spaattn/core";
+import { type AttentionSpec, keptBlocks, topBlocks } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
 import { canRun } from "../src/wasm/module.js";
 import { jaxPeer } from "./peers/jax.js";
 import { onnxruntimePeers } from "./peers/onnxruntime.js";

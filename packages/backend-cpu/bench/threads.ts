@@ -1,6 +1,7 @@
 import { loadavg } from "node:os";
+import { createAttention, topBlocks } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
-import { createAttention, HostTensor, topBlocks } from "@spaattn/core";
+import { HostTensor } from "@spaattn/core";
 import { median } from "./rounds.js";
 
 const fill = (tensor: HostTensor<"f32">) => {

@@ -1,5 +1,6 @@
-import type { AttentionSpec, HostTensor } from "@spaattn/core";
-import { compilePlan } from "@spaattn/core";
+import type { AttentionSpec } from "@spaattn/attention";
+import { compilePlan } from "@spaattn/attention";
+import type { HostTensor } from "@spaattn/core";
 import type { Batch, Control, Device, Engine } from "../src/device/device.js";
 import { InlineDevice } from "../src/device/inline.js";
 import { execute } from "../src/execute.js";

@@ -1,4 +1,4 @@
-import type { Capabilities } from "@spaattn/core";
+import type { Capabilities } from "@spaattn/attention";
 
 export const CAPABILITIES: Capabilities = {
   dtypes: ["f32", "f16", "bf16"],

@@ -1,4 +1,4 @@
-import type { RunOptions, StepTiming } from "@spaattn/core";
+import type { RunOptions, StepTiming } from "@spaattn/attention";
 import type { Device } from "./device/device.js";
 import * as L from "./job-layout.js";
 import { writeJob } from "./parameters.js";

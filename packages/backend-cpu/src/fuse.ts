@@ -1,4 +1,5 @@
-import type { FloatDType, Plan, PlanStep } from "@spaattn/core";
+import type { Plan, PlanStep } from "@spaattn/attention";
+import type { FloatDType } from "@spaattn/core";
 import { compileWork, type Work } from "./work.js";
 
 interface Through {

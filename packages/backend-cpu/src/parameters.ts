@@ -1,4 +1,5 @@
-import type { AttendStep, EstimateStep, FloatDType, Geometry, PoolStep, Step, SummarizeStep } from "@spaattn/core";
+import type { AttendStep, EstimateStep, Geometry, PoolStep, Step, SummarizeStep } from "@spaattn/attention";
+import type { FloatDType } from "@spaattn/core";
 import * as L from "./job-layout.js";
 
 /** What the steps of one piece of work say, gathered, with every size derived. */

@@ -1,4 +1,5 @@
-import type { Bindings, HostTensor, Plan, Program, RunOptions, RunReport, StepDescription } from "@spaattn/core";
+import type { Bindings, Plan, Program, RunOptions, RunReport, StepDescription } from "@spaattn/attention";
+import type { HostTensor } from "@spaattn/core";
 import { checkTensors } from "./check.js";
 import { disposedError } from "./errors.js";
 import type { Runtime } from "./runtime.js";

@@ -1,4 +1,4 @@
-import type { RunOptions, StepKind, StepTiming } from "@spaattn/core";
+import type { RunOptions, StepKind, StepTiming } from "@spaattn/attention";
 import type { Control } from "./device/device.js";
 import { OP_ATTEND } from "./job-layout.js";
 import type { Phase, Work } from "./work.js";

@@ -1,4 +1,5 @@
-import { type BackendProvider, type ProbeResult, SpaAttnError } from "@spaattn/core";
+import type { BackendProvider, ProbeResult } from "@spaattn/attention";
+import { SpaAttnError } from "@spaattn/core";
 import { CpuBackend } from "./backend.js";
 import { Runtime } from "./runtime.js";
 import { bestKernel, canRun, type KernelKind } from "./wasm/module.js";

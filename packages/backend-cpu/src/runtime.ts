@@ -1,4 +1,5 @@
-import { isSpaAttnError, type RunOptions, type StepTiming, throwIfAborted } from "@spaattn/core";
+import type { RunOptions, StepTiming } from "@spaattn/attention";
+import { isSpaAttnError, throwIfAborted } from "@spaattn/core";
 import type { Device } from "./device/device.js";
 import { InlineDevice } from "./device/inline.js";
 import { RemoteDevice } from "./device/remote.js";

@@ -1,4 +1,5 @@
-import type { FloatDType, Geometry, PlanStep, Step, StepKind } from "@spaattn/core";
+import type { Geometry, PlanStep, Step, StepKind } from "@spaattn/attention";
+import type { FloatDType } from "@spaattn/core";
 import * as L from "./job-layout.js";
 import { makeParameters, type Parameters } from "./parameters.js";
 import { isSlotName, type SlotName } from "./slots.js";

@@ -1,5 +1,6 @@
+import { type AttentionSpec, createAttention, makeGeometry } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
-import { type AttentionSpec, createAttention, HostTensor, makeGeometry } from "@spaattn/core";
+import { HostTensor } from "@spaattn/core";
 import { describe, expect, it } from "vitest";
 
 const SPEC: AttentionSpec = { heads: 1, headDim: 64, visualTokens: 300, blockSize: 64 };

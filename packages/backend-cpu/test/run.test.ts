@@ -1,15 +1,9 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Worker } from "node:worker_threads";
+import { type AttentionSpec, type Backend, createAttention, type RunOptions, topBlocks } from "@spaattn/attention";
 import { type CpuOptions, cpu } from "@spaattn/backend-cpu";
-import {
-  type AttentionSpec,
-  type Backend,
-  createAttention,
-  HostTensor,
-  type RunOptions,
-  topBlocks,
-} from "@spaattn/core";
+import { HostTensor } from "@spaattn/core";
 import { afterEach, describe, expect, it } from "vitest";
 
 const made: Backend[] = [];
@@ -160,7 +154,8 @@ describe("a Node program", () => {
   it("ends by itself while the backend's threads still live", async () => {
     const script = `
       import { cpu } from "@spaattn/backend-cpu";
-      import { createAttention, HostTensor } from "@spaattn/core";
+      import { createAttention } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
       const backend = await cpu.create({ threads: 2 });
       const attention = await createAttention(backend, { heads: 4, headDim: 64, visualTokens: 4096, dense: true });
       const t = () => new HostTensor("f32", [1, 4, 4096, 64]);

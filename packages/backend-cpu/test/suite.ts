@@ -1,5 +1,6 @@
+import type { Backend } from "@spaattn/attention";
 import { type Check, describeCheck, readGolden, run, runGolden, summarizeChecks } from "@spaattn/conformance";
-import type { Backend, FloatDType } from "@spaattn/core";
+import type { FloatDType } from "@spaattn/core";
 import { bytesSource, openSafetensors } from "@spaattn/io";
 
 /** What a run of the suite found, printable. */

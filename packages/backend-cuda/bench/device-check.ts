@@ -3,8 +3,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { createAttention } from "@spaattn/attention";
 import { describeCheck, readGolden, run, runGolden, summarizeChecks } from "@spaattn/conformance";
-import { createAttention, type FloatDType, HostTensor, isSpaAttnError } from "@spaattn/core";
+import { type FloatDType, HostTensor, isSpaAttnError } from "@spaattn/core";
 import { openSafetensors } from "@spaattn/io";
 import type { CudaBackend } from "../src/backend.js";
 import { cuda } from "../src/index.js";

@@ -3,7 +3,7 @@
 import { existsSync, openSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type AttentionSpec, createAttention, topBlocks } from "@spaattn/core";
+import { type AttentionSpec, createAttention, topBlocks } from "@spaattn/attention";
 import { videoLayout } from "@spaattn/layout";
 import type { CudaBackend } from "../src/backend.js";
 import { cuda } from "../src/index.js";

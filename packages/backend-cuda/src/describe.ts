@@ -1,4 +1,4 @@
-import type { Geometry, Step, StepDescription } from "@spaattn/core";
+import type { Geometry, Step, StepDescription } from "@spaattn/attention";
 import { attendKernel } from "./steps/attend.js";
 
 /** Which kernels a step runs, and why these. */

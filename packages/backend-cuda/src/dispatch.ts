@@ -1,4 +1,4 @@
-import type { PlanStep, Step } from "@spaattn/core";
+import type { PlanStep, Step } from "@spaattn/attention";
 import type { Site, View, Views } from "./site.js";
 import { attend } from "./steps/attend.js";
 import { estimate } from "./steps/estimate.js";

@@ -1,4 +1,5 @@
-import { type Elementwise, elementCount, sameShape, type Tensor } from "@spaattn/core";
+import type { Elementwise } from "@spaattn/attention";
+import { elementCount, sameShape, type Tensor } from "@spaattn/core";
 import type { CudaDevice } from "./device.js";
 import type { Handle } from "./driver/driver.js";
 import { Params } from "./params.js";

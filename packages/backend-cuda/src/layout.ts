@@ -1,4 +1,5 @@
-import { byteLength, type Plan, type PlanTensor } from "@spaattn/core";
+import type { Plan, PlanTensor } from "@spaattn/attention";
+import { byteLength } from "@spaattn/core";
 import { biasStride } from "./steps/convert.js";
 
 /** Bytes one head takes in a tensor of the contract; 0 for a table that all heads share. */

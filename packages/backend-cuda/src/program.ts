@@ -1,15 +1,5 @@
-import {
-  type Bindings,
-  type Plan,
-  type Program,
-  type RunOptions,
-  type RunReport,
-  SpaAttnError,
-  type StepDescription,
-  type StepTiming,
-  type Tensor,
-  throwIfAborted,
-} from "@spaattn/core";
+import type { Bindings, Plan, Program, RunOptions, RunReport, StepDescription, StepTiming } from "@spaattn/attention";
+import { SpaAttnError, type Tensor, throwIfAborted } from "@spaattn/core";
 import { describeStep } from "./describe.js";
 import type { CudaDevice } from "./device.js";
 import { dispatchPlanned } from "./dispatch.js";

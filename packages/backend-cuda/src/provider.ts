@@ -1,4 +1,5 @@
-import { type BackendProvider, isSpaAttnError, type ProbeResult, SpaAttnError } from "@spaattn/core";
+import type { BackendProvider, ProbeResult } from "@spaattn/attention";
+import { isSpaAttnError, SpaAttnError } from "@spaattn/core";
 import { CudaBackend } from "./backend.js";
 import { CudaDevice, capabilityOf } from "./device.js";
 import type { CudaDriver } from "./driver/driver.js";

@@ -1,4 +1,5 @@
-import type { FloatDType, Geometry } from "@spaattn/core";
+import type { Geometry } from "@spaattn/attention";
+import type { FloatDType } from "@spaattn/core";
 import type { CudaDevice, Launch } from "./device.js";
 import type { Handle } from "./driver/driver.js";
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type AttentionSpec, createAttention, HostTensor, isSpaAttnError, topBlocks } from "@spaattn/core";
+import { type AttentionSpec, createAttention, topBlocks } from "@spaattn/attention";
+import { HostTensor, isSpaAttnError } from "@spaattn/core";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { cuda } from "../src/index.js";
 import { buildStub, missingForStub, type Stub } from "./stub/stub.js";

@@ -1,5 +1,6 @@
+import { createAttention, topBlocks } from "@spaattn/attention";
 import { webgpu } from "@spaattn/backend-webgpu";
-import { convert, createAttention, topBlocks } from "@spaattn/core";
+import { convert } from "@spaattn/core";
 import { ONNX_TYPE, oneNodeModel } from "./onnx.js";
 
 /** `onnxruntime-web/webgpu`, loaded by whoever calls: a page and Node do that differently. */

@@ -2,9 +2,10 @@
 //   node conformance.mjs FILE [FILTER] [--dtypes f32,f16] [--size small] [--dawn "backend=vulkan ..."]
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { createAttention } from "@spaattn/attention";
 import { webgpu } from "@spaattn/backend-webgpu";
 import { type Check, describeCheck, run } from "@spaattn/conformance";
-import { createAttention, type FloatDType } from "@spaattn/core";
+import type { FloatDType } from "@spaattn/core";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

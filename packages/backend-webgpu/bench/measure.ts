@@ -1,5 +1,6 @@
+import { type AttentionSpec, createAttention, topBlocks } from "@spaattn/attention";
 import type { WebGpuBackend } from "@spaattn/backend-webgpu";
-import { type AttentionSpec, convert, createAttention, type FloatDType, HostTensor, topBlocks } from "@spaattn/core";
+import { convert, type FloatDType, HostTensor } from "@spaattn/core";
 
 export interface Setting {
   readonly tokens: number;

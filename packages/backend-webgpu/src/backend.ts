@@ -1,17 +1,5 @@
-import {
-  type Backend,
-  byteLength,
-  type Capabilities,
-  type DType,
-  type Elementwise,
-  type HostTensor,
-  type Plan,
-  type Program,
-  type RunContext,
-  SpaAttnError,
-  type Step,
-  type Tensor,
-} from "@spaattn/core";
+import type { Backend, Capabilities, Elementwise, Plan, Program, RunContext, Step } from "@spaattn/attention";
+import { byteLength, type DType, type HostTensor, SpaAttnError, type Tensor } from "@spaattn/core";
 import type { Device } from "./device.js";
 import { WebGpuElementwise } from "./elementwise.js";
 import { lower } from "./lower.js";

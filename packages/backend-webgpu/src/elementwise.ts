@@ -1,4 +1,5 @@
-import { type Elementwise, elementCount, type FloatDType, type Geometry, sameShape, type Tensor } from "@spaattn/core";
+import type { Elementwise, Geometry } from "@spaattn/attention";
+import { elementCount, type FloatDType, sameShape, type Tensor } from "@spaattn/core";
 import type { WebGpuBackend } from "./backend.js";
 import { type Chunk, combineKernel, distanceKernel, PARTIAL_SUMS } from "./kernels/elementwise.js";
 import { Lowering } from "./lowering.js";

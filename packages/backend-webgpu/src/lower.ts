@@ -1,4 +1,4 @@
-import type { Geometry, Step } from "@spaattn/core";
+import type { Geometry, Step } from "@spaattn/attention";
 import type { Device } from "./device.js";
 import { Lowering, type TensorShape } from "./lowering.js";
 import { lowerAttend } from "./primitives/attend.js";

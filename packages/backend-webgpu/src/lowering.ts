@@ -1,12 +1,5 @@
-import {
-  byteSize,
-  type DType,
-  elementCount,
-  type FloatDType,
-  type Geometry,
-  SpaAttnError,
-  type StepKind,
-} from "@spaattn/core";
+import type { Geometry, StepKind } from "@spaattn/attention";
+import { byteSize, type DType, elementCount, type FloatDType, SpaAttnError } from "@spaattn/core";
 import type { Device } from "./device.js";
 import type { Kernel } from "./kernel.js";
 import { rowStorage, type Storage, storageBytes } from "./wgsl/storage.js";

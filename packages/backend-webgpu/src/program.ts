@@ -6,9 +6,9 @@ import {
   type Program,
   type RunOptions,
   type RunReport,
-  SpaAttnError,
   type StepDescription,
-} from "@spaattn/core";
+} from "@spaattn/attention";
+import { SpaAttnError } from "@spaattn/core";
 import type { WebGpuBackend } from "./backend.js";
 import { lower } from "./lower.js";
 import { Recording, type Resolve, Scratch } from "./recording.js";

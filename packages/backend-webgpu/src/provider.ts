@@ -1,4 +1,4 @@
-import type { BackendProvider, ProbeResult } from "@spaattn/core";
+import type { BackendProvider, ProbeResult } from "@spaattn/attention";
 import { isSpaAttnError } from "@spaattn/core";
 import { requestAdapter, requestDevice } from "./adapter.js";
 import { WebGpuBackend } from "./backend.js";

@@ -1,4 +1,5 @@
-import { type AttentionSpec, byteSize, resolveSpec } from "@spaattn/core";
+import { type AttentionSpec, resolveSpec } from "@spaattn/attention";
+import { byteSize } from "@spaattn/core";
 import { MATRIX_FEATURE } from "./matrix.js";
 
 const OPTIONAL_FEATURES = ["shader-f16", "timestamp-query", "subgroups", MATRIX_FEATURE];

@@ -1,4 +1,5 @@
-import { type RunOptions, type RunReport, type StepTiming, throwIfAborted } from "@spaattn/core";
+import type { RunOptions, RunReport, StepTiming } from "@spaattn/attention";
+import { throwIfAborted } from "@spaattn/core";
 import type { Device } from "./device.js";
 import type { Recording, Resolve } from "./recording.js";
 import { PassTimer } from "./timing.js";

@@ -1,6 +1,8 @@
 // Bundled and run in a page by browser.test.ts: the "check this GPU" of a page, on the tests' terms.
+
+import { createAttention, topBlocks } from "@spaattn/attention";
 import { webgpu } from "@spaattn/backend-webgpu";
-import { createAttention, HostTensor, topBlocks } from "@spaattn/core";
+import { HostTensor } from "@spaattn/core";
 import { reference } from "@spaattn/reference";
 import * as ort from "onnxruntime-web/webgpu";
 import { oneNodeModel } from "../bench/onnx.js";

@@ -1,6 +1,7 @@
+import { createAttention } from "@spaattn/attention";
 import type { WebGpuBackend } from "@spaattn/backend-webgpu";
 import { webgpu } from "@spaattn/backend-webgpu";
-import { createAttention, HostTensor } from "@spaattn/core";
+import { HostTensor } from "@spaattn/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { available, closeAll, open } from "./support.js";
 

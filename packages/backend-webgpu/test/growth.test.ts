@@ -1,4 +1,5 @@
-import { createAttention, HostTensor, topBlocks } from "@spaattn/core";
+import { createAttention, topBlocks } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
 import { afterAll, expect, it } from "vitest";
 import { noise } from "./noise.js";
 import { available, closeAll, open } from "./support.js";

@@ -1,4 +1,5 @@
-import { type AttentionSpec, createAttention, HostTensor, topBlocks } from "@spaattn/core";
+import { type AttentionSpec, createAttention, topBlocks } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
 import { reference } from "@spaattn/reference";
 import { afterAll, expect, it } from "vitest";
 import { noise } from "./noise.js";

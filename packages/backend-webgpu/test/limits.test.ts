@@ -1,5 +1,6 @@
+import { createAttention, topBlocks } from "@spaattn/attention";
 import { requiredFeatures, requiredLimits } from "@spaattn/backend-webgpu";
-import { createAttention, HostTensor, topBlocks } from "@spaattn/core";
+import { HostTensor } from "@spaattn/core";
 import { afterAll, describe, expect, it } from "vitest";
 import { noise } from "./noise.js";
 import { suite } from "./suite.js";

@@ -1,4 +1,4 @@
-import { resolveSpec } from "@spaattn/core";
+import { resolveSpec } from "@spaattn/attention";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type MatrixTiling, matrixTiling } from "../src/kernels/matrix-tiling.js";

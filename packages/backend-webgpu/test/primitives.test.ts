@@ -1,4 +1,5 @@
-import { allocateHeld, compilePlan, createAttention, dispatch, HostTensor, topBlocks } from "@spaattn/core";
+import { allocateHeld, compilePlan, createAttention, dispatch, topBlocks } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
 import { afterAll, expect, it } from "vitest";
 import { noise } from "./noise.js";
 import { available, closeAll, open } from "./support.js";

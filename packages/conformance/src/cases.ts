@@ -7,7 +7,7 @@ import {
   neighbours,
   topBlocks,
   union,
-} from "@spaattn/core";
+} from "@spaattn/attention";
 import { videoLayout } from "@spaattn/layout";
 import type { InputKind } from "./inputs.js";
 

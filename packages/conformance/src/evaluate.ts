@@ -4,12 +4,11 @@ import {
   compilePlan,
   createAttention,
   type Extra,
-  type HostTensor,
   maskToDense,
   type RunOptions,
   resolveSpec,
-  HostTensor as Tensor,
-} from "@spaattn/core";
+} from "@spaattn/attention";
+import { type HostTensor, HostTensor as Tensor } from "@spaattn/core";
 import type { CaseInputs } from "./inputs.js";
 
 /** Everything a run returned, on the host. */

@@ -1,4 +1,5 @@
-import { type FloatDType, type Geometry, HostTensor } from "@spaattn/core";
+import type { Geometry } from "@spaattn/attention";
+import { type FloatDType, HostTensor } from "@spaattn/core";
 import { seededNormal } from "./random.js";
 
 /**

@@ -1,4 +1,4 @@
-import { type AttentionSpec, type Backend, type Extra, type Policy, resolveSpec } from "@spaattn/core";
+import { type AttentionSpec, type Backend, type Extra, type Policy, resolveSpec } from "@spaattn/attention";
 import { compareExact, compareFloats, type Outcome } from "./check.js";
 import { denseMaskOf, evaluate, evaluateWithMask, type HostResults } from "./evaluate.js";
 import type { CaseInputs } from "./inputs.js";

@@ -1,4 +1,4 @@
-import { type AttentionSpec, resolveSpec } from "@spaattn/core";
+import { type AttentionSpec, resolveSpec } from "@spaattn/attention";
 
 /**
  * Elements that cannot be compared, because a decision that was too close to call went the other way and everything

@@ -1,4 +1,4 @@
-import { type AttentionSpec, lowerPolicy, resolveSpec } from "@spaattn/core";
+import { type AttentionSpec, lowerPolicy, resolveSpec } from "@spaattn/attention";
 import { type Outcome, unravel } from "./check.js";
 
 export interface MaskQuestion {

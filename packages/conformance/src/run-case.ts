@@ -1,12 +1,5 @@
-import {
-  type AttentionSpec,
-  type Backend,
-  type Extra,
-  type FloatDType,
-  isSpaAttnError,
-  resolveSpec,
-  unsupportedReason,
-} from "@spaattn/core";
+import { type AttentionSpec, type Backend, type Extra, resolveSpec, unsupportedReason } from "@spaattn/attention";
+import { type FloatDType, isSpaAttnError } from "@spaattn/core";
 import type { ConformanceCase } from "./cases.js";
 import type { Check, Outcome } from "./check.js";
 import { type CaseInputs, logitBound, makeInputs } from "./inputs.js";

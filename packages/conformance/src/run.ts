@@ -1,4 +1,5 @@
-import type { Backend, BackendProvider, FloatDType } from "@spaattn/core";
+import type { Backend, BackendProvider } from "@spaattn/attention";
+import type { FloatDType } from "@spaattn/core";
 import { reference } from "@spaattn/reference";
 import { type ConformanceCase, conformanceCases } from "./cases.js";
 import type { Check } from "./check.js";

@@ -1,4 +1,5 @@
-import { type AttentionSpec, type HostTensor, resolveSpec } from "@spaattn/core";
+import { type AttentionSpec, resolveSpec } from "@spaattn/attention";
+import type { HostTensor } from "@spaattn/core";
 import { strataMargins } from "@spaattn/rectify";
 import { type Outcome, unravel } from "./check.js";
 import type { CaseInputs } from "./inputs.js";

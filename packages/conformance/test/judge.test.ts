@@ -1,4 +1,5 @@
-import { type AttentionSpec, coverMass, HostTensor, topBlocks } from "@spaattn/core";
+import { type AttentionSpec, coverMass, topBlocks } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
 import { describe, expect, it } from "vitest";
 import { compareExact, compareFloats } from "../src/check.js";
 import { compareRounded } from "../src/golden/figures.js";

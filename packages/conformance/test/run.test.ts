@@ -1,5 +1,6 @@
-import type { Backend, HostTensor, Tensor } from "@spaattn/core";
-import { interpret } from "@spaattn/core";
+import type { Backend } from "@spaattn/attention";
+import { interpret } from "@spaattn/attention";
+import type { HostTensor, Tensor } from "@spaattn/core";
 import { reference } from "@spaattn/reference";
 import { describe, expect, it } from "vitest";
 import { conformanceCases, describeCheck, run, testBackend } from "../src/index.js";

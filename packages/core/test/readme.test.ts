@@ -4,7 +4,5 @@ import { runReadme } from "../../../tooling/readme-example.js";
 
 it("the README's example runs and prints what it says", async () => {
   const lines = await runReadme(fileURLToPath(new URL("..", import.meta.url)));
-  expect(lines[0]).toBe("pool -> summarize -> estimate -> attend");
-  expect(lines[1]).toBe("at most 51 of 256 key blocks per row");
-  expect(lines[2]).toBe("1, 65504, 0");
+  expect(lines[0]).toBe("1, 65504, 0");
 });

@@ -1,4 +1,5 @@
-import { type Extra, keyRange, makeGeometry, type TypedArray } from "@spaattn/core";
+import { type Extra, keyRange, makeGeometry } from "@spaattn/attention";
+import type { TypedArray } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 import type { Mode } from "./modes.js";
 import type { ModeRun } from "./run-mode.js";

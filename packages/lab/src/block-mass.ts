@@ -1,4 +1,5 @@
-import { type Backend, createAttention, HostTensor, throwIfAborted } from "@spaattn/core";
+import { type Backend, createAttention } from "@spaattn/attention";
+import { HostTensor, throwIfAborted } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 import { fitInputs } from "./fit-inputs.js";
 import type { WorkOptions } from "./run-mode.js";

@@ -1,4 +1,5 @@
-import { type AttentionSpec, HostTensor, type TokenLayout } from "@spaattn/core";
+import type { AttentionSpec, TokenLayout } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
 import { videoLayout } from "@spaattn/layout";
 import type { Clip } from "./clip.js";
 import { type Head, makeHeads, project } from "./heads.js";

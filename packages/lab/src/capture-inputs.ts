@@ -1,4 +1,5 @@
-import { type HostTensor, sameShape, type TokenLayout } from "@spaattn/core";
+import type { TokenLayout } from "@spaattn/attention";
+import { type HostTensor, sameShape } from "@spaattn/core";
 import { type AxisOrder, videoLayout } from "@spaattn/layout";
 import type { LabInputs } from "./build-inputs.js";
 

@@ -1,4 +1,5 @@
-import { type Backend, type RunReport, type StepKind, throwIfAborted } from "@spaattn/core";
+import type { Backend, RunReport, StepKind } from "@spaattn/attention";
+import { throwIfAborted } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 import { measureQuality, type Quality } from "./metrics.js";
 import type { Mode, SelectionOptions } from "./modes.js";

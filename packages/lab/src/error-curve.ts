@@ -1,4 +1,5 @@
-import { type Backend, throwIfAborted } from "@spaattn/core";
+import type { Backend } from "@spaattn/attention";
+import { throwIfAborted } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 import { measureQuality } from "./metrics.js";
 import type { Mode, SelectionOptions } from "./modes.js";

@@ -1,5 +1,5 @@
-import type { AttentionSpec, Extra, Policy, TailOptions } from "@spaattn/core";
-import { coverMass, firstFrame, neighbours, topBlocks, union } from "@spaattn/core";
+import type { AttentionSpec, Extra, Policy, TailOptions } from "@spaattn/attention";
+import { coverMass, firstFrame, neighbours, topBlocks, union } from "@spaattn/attention";
 import type { LabInputs } from "./build-inputs.js";
 
 /** The rows of a comparison: dense attention, plain block-sparse, the paper's rectification, the pooled tail. */

@@ -3,10 +3,10 @@ import {
   type BlockMask,
   createAttention,
   type Extra,
-  type HostTensor,
   maskDensity,
   type RunReport,
-} from "@spaattn/core";
+} from "@spaattn/attention";
+import type { HostTensor } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 import { fitInputs } from "./fit-inputs.js";
 import { type Mode, type SelectionOptions, specOf } from "./modes.js";

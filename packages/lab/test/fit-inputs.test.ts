@@ -1,5 +1,5 @@
+import type { Plan } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
-import type { Plan } from "@spaattn/core";
 import { expect, it } from "vitest";
 import { buildInputs, compare, trueBlockMass } from "../src/index.js";
 import { movingSquare } from "./clips.js";

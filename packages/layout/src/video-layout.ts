@@ -1,4 +1,4 @@
-import type { TokenLayout } from "@spaattn/core";
+import type { TokenLayout } from "@spaattn/attention";
 import type { AxisOrder } from "./axis-order.js";
 import { blockNeighbours, firstFrameBlocks } from "./blocks.js";
 import { checkBlockSize, type Grid, tokenCount } from "./grid.js";

@@ -11,7 +11,7 @@ export {
   type Selection,
   topBlocks,
   union,
-} from "@spaattn/core";
+} from "@spaattn/attention";
 export * from "./block-list.js";
 export * from "./head.js";
 export * from "./implicit-attention.js";

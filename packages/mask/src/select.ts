@@ -1,4 +1,4 @@
-import type { Selection } from "@spaattn/core";
+import type { Selection } from "@spaattn/attention";
 import type { ImplicitAttention } from "./implicit-attention.js";
 
 /** How many blocks the rows of one head keep (algorithm.md section 4). */

@@ -1,4 +1,4 @@
-import { type Behaviour, firstFrame, makeGeometry, type Policy, topBlocks, union } from "@spaattn/core";
+import { type Behaviour, firstFrame, makeGeometry, type Policy, topBlocks, union } from "@spaattn/attention";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {

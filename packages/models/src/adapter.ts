@@ -6,10 +6,10 @@ import {
   firstFrame,
   neighbours,
   type Policy,
-  type TypedArray,
   topBlocks,
   union,
-} from "@spaattn/core";
+} from "@spaattn/attention";
+import type { TypedArray } from "@spaattn/core";
 import { type VideoLayout, videoLayout } from "@spaattn/layout";
 import { alongCurve } from "./along-curve.js";
 import { type CacheSettings, cacheSettings } from "./cache-rule.js";

@@ -1,4 +1,4 @@
-import type { Behaviour } from "@spaattn/core";
+import type { Behaviour } from "@spaattn/attention";
 import type { CacheCard, Indicator } from "./card.js";
 import type { Forward } from "./schedule.js";
 

@@ -1,4 +1,4 @@
-import type { TokenLayout } from "@spaattn/core";
+import type { TokenLayout } from "@spaattn/attention";
 import {
   type Behaviour,
   type Geometry,
@@ -7,7 +7,7 @@ import {
   type Rectify,
   TAIL_DEFAULTS,
   type TailOptions,
-} from "@spaattn/core";
+} from "@spaattn/attention";
 
 /** Work of one attention call, a multiplication and an addition counted as two. */
 export interface CallCost {

@@ -1,4 +1,5 @@
-import type { Behaviour, FloatDType, Policy, Rectify, TailOptions } from "@spaattn/core";
+import type { Behaviour, Policy, Rectify, TailOptions } from "@spaattn/attention";
+import type { FloatDType } from "@spaattn/core";
 import type { StepCacheOptions } from "./cache-rule.js";
 import { expertCount, type ModelCard, type VideoSize } from "./card.js";
 import { type CalibratedPreset, namedPreset, type PresetName, parsePreset } from "./preset.js";

@@ -1,4 +1,5 @@
-import { byteLength, compilePlan, makeGeometry, type Rectify } from "@spaattn/core";
+import { compilePlan, makeGeometry, type Rectify } from "@spaattn/attention";
+import { byteLength } from "@spaattn/core";
 import type { Grid } from "@spaattn/layout";
 import type { ModelAdapter } from "./adapter.js";
 import { expertCount, type ModelCard, type VideoSize } from "./card.js";

@@ -1,4 +1,4 @@
-import type { AttentionSpec, Backend } from "@spaattn/core";
+import type { AttentionSpec, Backend } from "@spaattn/attention";
 import type { AttentionCall, ModelAdapter } from "./adapter.js";
 import { CacheRule } from "./cache-rule.js";
 import type { VideoSize } from "./card.js";

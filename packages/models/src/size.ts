@@ -1,4 +1,4 @@
-import type { Behaviour } from "@spaattn/core";
+import type { Behaviour } from "@spaattn/attention";
 import type { Grid } from "@spaattn/layout";
 import type { ModelCard, VideoSize } from "./card.js";
 

@@ -1,4 +1,5 @@
-import { type Backend, HostTensor, isHostTensor, type Tensor } from "@spaattn/core";
+import type { Backend } from "@spaattn/attention";
+import { HostTensor, isHostTensor, type Tensor } from "@spaattn/core";
 import { branchKey, type CacheRule } from "./cache-rule.js";
 import type { Forward } from "./schedule.js";
 

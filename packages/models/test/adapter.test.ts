@@ -1,4 +1,4 @@
-import { topBlocks } from "@spaattn/core";
+import { topBlocks } from "@spaattn/attention";
 import { describe, expect, it } from "vitest";
 import { cogVideoX15, createModel, flux1, hunyuanVideo, modelNames, switchStepOf, wan21, wan22 } from "../src/index.js";
 

@@ -1,5 +1,6 @@
+import { type Backend, keptBlocks } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
-import { type Backend, HostTensor, isSpaAttnError, keptBlocks } from "@spaattn/core";
+import { HostTensor, isSpaAttnError } from "@spaattn/core";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { allocate, type Curve } from "../src/calibrate/allocate.js";

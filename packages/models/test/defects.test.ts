@@ -1,5 +1,6 @@
+import { compilePlan, lowerPolicy, makeGeometry, resolveSpec } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
-import { compilePlan, HostTensor, lowerPolicy, makeGeometry, resolveSpec } from "@spaattn/core";
+import { HostTensor } from "@spaattn/core";
 import { describe, expect, it } from "vitest";
 import { controlResidual } from "../src/flux.1/index.js";
 import { type AdapterOptions, type AttentionCall, CacheRule, createModel } from "../src/index.js";

@@ -1,5 +1,6 @@
+import { type Attention, type Backend, createAttention } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
-import { type Attention, type Backend, createAttention, HostTensor, type Tensor } from "@spaattn/core";
+import { HostTensor, type Tensor } from "@spaattn/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createModel, type ModelAdapter, modelNames, type Session, type SessionForward } from "../src/index.js";
 

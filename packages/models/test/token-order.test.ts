@@ -1,5 +1,6 @@
+import { type AttentionSpec, type Backend, createAttention } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
-import { type AttentionSpec, type Backend, createAttention, HostTensor } from "@spaattn/core";
+import { HostTensor } from "@spaattn/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createModel } from "../src/index.js";
 

@@ -1,4 +1,4 @@
-import { type AttendInputs, type AttendOutputs, type AttendStep, keyRange, type RunContext } from "@spaattn/core";
+import { type AttendInputs, type AttendOutputs, type AttendStep, keyRange, type RunContext } from "@spaattn/attention";
 import { blockListRow } from "@spaattn/mask";
 import { attendRow, joinKeys, type KeySet } from "@spaattn/rectify";
 import { type Head, headsOf, listsOf, read, write } from "./heads.js";

@@ -1,16 +1,14 @@
 import {
   type Backend,
   type BackendProvider,
-  HostTensor,
   hostElementwise,
   interpret,
-  isHostTensor,
   type PermuteInputs,
   type PermuteOutputs,
   type PermuteStep,
   type RunContext,
-  SpaAttnError,
-} from "@spaattn/core";
+} from "@spaattn/attention";
+import { HostTensor, isHostTensor, SpaAttnError } from "@spaattn/core";
 import { attend } from "./attend.js";
 import { estimate } from "./estimate.js";
 import { headsOf, slice } from "./heads.js";

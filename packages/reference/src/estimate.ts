@@ -5,11 +5,10 @@ import {
   type EstimateStep,
   type EstimateTailStep,
   type Geometry,
-  type HostTensor,
   type RunContext,
-  type Tensor,
   validTextBlocks,
-} from "@spaattn/core";
+} from "@spaattn/attention";
+import type { HostTensor, Tensor } from "@spaattn/core";
 import {
   implicitAttention,
   probabilityColumns,

@@ -1,4 +1,5 @@
-import { convert, type Geometry, type HostArrays, type HostTensor, type Tensor, type TypedArray } from "@spaattn/core";
+import type { Geometry } from "@spaattn/attention";
+import { convert, type HostArrays, type HostTensor, type Tensor, type TypedArray } from "@spaattn/core";
 import type { HeadShape } from "@spaattn/mask";
 
 /** One (batch item, head): every formula of the method is about one of these. */

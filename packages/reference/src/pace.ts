@@ -1,4 +1,5 @@
-import { type RunContext, type StepKind, throwIfAborted } from "@spaattn/core";
+import type { RunContext, StepKind } from "@spaattn/attention";
+import { throwIfAborted } from "@spaattn/core";
 import { type Head, headsOf } from "./heads.js";
 
 /**

@@ -1,4 +1,4 @@
-import type { PoolInputs, PoolOutputs, PoolStep, RunContext } from "@spaattn/core";
+import type { PoolInputs, PoolOutputs, PoolStep, RunContext } from "@spaattn/attention";
 import { blockDeviations, blockMeans } from "@spaattn/mask";
 import { anchors, querySpread } from "@spaattn/rectify";
 import { read, shapeOf, write } from "./heads.js";

@@ -1,4 +1,4 @@
-import type { RunContext, SummarizeInputs, SummarizeOutputs, SummarizeStep } from "@spaattn/core";
+import type { RunContext, SummarizeInputs, SummarizeOutputs, SummarizeStep } from "@spaattn/attention";
 import { strataOrder, summarize as summarizeStrata } from "@spaattn/rectify";
 import { read, shapeOf, write } from "./heads.js";
 import { eachHead } from "./pace.js";

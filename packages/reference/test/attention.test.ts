@@ -1,4 +1,4 @@
-import { type AttentionSpec, always, hostPolicy, topBlocks } from "@spaattn/core";
+import { type AttentionSpec, always, hostPolicy, topBlocks } from "@spaattn/attention";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { distance, evaluate, spelledOut, wave, waves } from "./harness.js";

@@ -1,4 +1,5 @@
-import { compilePlan, createAttention, HostTensor, topBlocks } from "@spaattn/core";
+import { compilePlan, createAttention, topBlocks } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
 import { describe, expect, it } from "vitest";
 import { reference } from "../src/index.js";
 import { waves } from "./harness.js";

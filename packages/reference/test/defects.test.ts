@@ -1,4 +1,5 @@
-import { type AttentionSpec, type Behaviour, coverMass, firstFrame, HostTensor, topBlocks, union } from "@spaattn/core";
+import { type AttentionSpec, type Behaviour, coverMass, firstFrame, topBlocks, union } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
 import { describe, expect, it } from "vitest";
 import { distance, evaluate, relative, spelledOut, waves } from "./harness.js";
 

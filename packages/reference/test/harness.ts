@@ -1,4 +1,5 @@
-import { type AttentionSpec, createAttention, HostTensor, maskToDense } from "@spaattn/core";
+import { type AttentionSpec, createAttention, maskToDense } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
 import { reference } from "../src/index.js";
 
 /** Smooth, reproducible numbers with some structure along the tokens: `[b, h, S, d]`. */

@@ -1,4 +1,5 @@
-import { type AttentionSpec, coverMass, type FloatDType, type Policy, topBlocks, union } from "@spaattn/core";
+import { type AttentionSpec, coverMass, type Policy, topBlocks, union } from "@spaattn/attention";
+import type { FloatDType } from "@spaattn/core";
 import { videoLayout } from "@spaattn/layout";
 import { type AttentionInput, isTensor } from "./inputs.js";
 import type { RectifiedAttentionOptions } from "./options.js";

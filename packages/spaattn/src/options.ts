@@ -1,13 +1,5 @@
-import type {
-  Behaviour,
-  Extra,
-  FloatDType,
-  Policy,
-  Rectify,
-  RunOptions,
-  TailOptions,
-  TokenLayout,
-} from "@spaattn/core";
+import type { Behaviour, Extra, Policy, Rectify, RunOptions, TailOptions, TokenLayout } from "@spaattn/attention";
+import type { FloatDType } from "@spaattn/core";
 import type { Grid } from "@spaattn/layout";
 import type { BackendChoice } from "./resolve-backend.js";
 

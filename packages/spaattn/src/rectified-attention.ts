@@ -3,12 +3,9 @@ import {
   type AttentionResult,
   type Backend,
   createAttention,
-  type HostTensor,
-  isHostTensor,
   type RunReport,
-  type Tensor,
-  throwIfAborted,
-} from "@spaattn/core";
+} from "@spaattn/attention";
+import { type HostTensor, isHostTensor, type Tensor, throwIfAborted } from "@spaattn/core";
 import { checkLength, inferSpec } from "./infer-spec.js";
 import { type AttentionInput, asTensor, dtypeOf, type HostArray, isFloat16Array, isTensor } from "./inputs.js";
 import { checkOptionNames, type RectifiedAttentionOptions } from "./options.js";

@@ -1,5 +1,6 @@
+import type { Backend, BackendProvider } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
-import { type Backend, type BackendProvider, SpaAttnError } from "@spaattn/core";
+import { SpaAttnError } from "@spaattn/core";
 import { KNOWN_BACKENDS } from "./known-backends.js";
 
 /** A known name, a package, a file (`./my-backend.js`), a provider, or a backend that already runs. */

@@ -1,4 +1,4 @@
-import type { Backend, BackendProvider } from "@spaattn/core";
+import type { Backend, BackendProvider } from "@spaattn/attention";
 
 // A backend owns workers or a device; calls that only name one share it.
 const running = new Map<BackendProvider, Promise<Backend>>();

@@ -1,4 +1,5 @@
-import { createAttention, f16ToNumber, HostTensor } from "@spaattn/core";
+import { createAttention } from "@spaattn/attention";
+import { f16ToNumber, HostTensor } from "@spaattn/core";
 import { videoLayout } from "@spaattn/layout";
 import { reference } from "@spaattn/reference";
 import { afterAll, describe, expect, it } from "vitest";

@@ -1,5 +1,5 @@
+import type { BackendProvider } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
-import type { BackendProvider } from "@spaattn/core";
 import { reference } from "@spaattn/reference";
 import { describe, expect, it } from "vitest";
 import { isSpaAttnError, KNOWN_BACKENDS, requiredBackends, resolveBackend } from "../src/index.js";

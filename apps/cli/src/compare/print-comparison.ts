@@ -1,4 +1,4 @@
-import type { Backend } from "@spaattn/core";
+import type { Backend } from "@spaattn/attention";
 import type { CompareRow, Comparison, LabInputs, Mode } from "@spaattn/lab";
 import { decibels, milliseconds, percent, times } from "../terminal/format.js";
 import { formatTable } from "../terminal/table.js";

@@ -1,4 +1,5 @@
-import { type Backend, HostTensor } from "@spaattn/core";
+import type { Backend } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
 import { compare, inputsFromCapture, type LabInputs } from "@spaattn/lab";
 
 const TOKENS = 512;

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { promisify } from "node:util";
-import { isSpaAttnError, type ProbeResult } from "@spaattn/core";
+import type { ProbeResult } from "@spaattn/attention";
+import { isSpaAttnError } from "@spaattn/core";
 import { KNOWN_BACKENDS, requiredBackends } from "spaattn";
 import { findProvider } from "../backend.js";
 import { EXIT } from "../exit-codes.js";

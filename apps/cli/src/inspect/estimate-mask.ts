@@ -4,13 +4,11 @@ import {
   type BlockMask,
   compilePlan,
   type Geometry,
-  type HostTensor,
   type RunOptions,
   resolveSpec,
-  SpaAttnError,
-  type Tensor,
   unsupportedReason,
-} from "@spaattn/core";
+} from "@spaattn/attention";
+import { type HostTensor, SpaAttnError, type Tensor } from "@spaattn/core";
 import { fitInputs, type LabInputs } from "@spaattn/lab";
 
 /** What an estimate says, on the host. */

@@ -1,4 +1,4 @@
-import type { BlockMask } from "@spaattn/core";
+import type { BlockMask } from "@spaattn/attention";
 import type { Picture } from "@spaattn/io";
 
 const COMPUTED = [37, 99, 200];

@@ -1,4 +1,4 @@
-import type { Backend } from "@spaattn/core";
+import type { Backend } from "@spaattn/attention";
 import { encodePng } from "@spaattn/io";
 import { writeFileWhole } from "@spaattn/io/node";
 import type { LabInputs } from "@spaattn/lab";

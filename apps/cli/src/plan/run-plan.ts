@@ -1,6 +1,5 @@
 import {
   type AttentionSpec,
-  byteLength,
   compilePlan,
   coverMass,
   firstFrame,
@@ -11,7 +10,8 @@ import {
   planCost,
   topBlocks,
   union,
-} from "@spaattn/core";
+} from "@spaattn/attention";
+import { byteLength } from "@spaattn/core";
 import { videoLayout } from "@spaattn/layout";
 import type { PlanFlags } from "../commands/plan.js";
 import { UsageError } from "../errors.js";

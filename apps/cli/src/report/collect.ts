@@ -1,4 +1,4 @@
-import type { Backend } from "@spaattn/core";
+import type { Backend } from "@spaattn/attention";
 import {
   type CompareOptions,
   type Comparison,

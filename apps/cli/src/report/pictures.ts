@@ -1,4 +1,4 @@
-import type { BlockMask } from "@spaattn/core";
+import type { BlockMask } from "@spaattn/attention";
 import { encodePng } from "@spaattn/io";
 import { type Clip, type HeatMapOptions, heatMap } from "@spaattn/lab";
 import type { FilmStrip, InlinePicture } from "./data.js";

@@ -1,13 +1,5 @@
-import {
-  createAttention,
-  type Extra,
-  HostTensor,
-  maskToDense,
-  type ResolvedSpec,
-  SpaAttnError,
-  type Tensor,
-  throwIfAborted,
-} from "@spaattn/core";
+import { createAttention, type Extra, maskToDense, type ResolvedSpec } from "@spaattn/attention";
+import { HostTensor, SpaAttnError, type Tensor, throwIfAborted } from "@spaattn/core";
 import { readCaptureFile, writeSafetensors } from "@spaattn/io/node";
 import { withBackend } from "../backend.js";
 import { specOfCapture } from "../capture-spec.js";

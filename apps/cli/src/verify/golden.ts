@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Backend } from "@spaattn/attention";
 import {
   type Check,
   checkModelGrids,
@@ -9,7 +10,7 @@ import {
   readGolden,
   runGolden,
 } from "@spaattn/conformance";
-import { type Backend, SpaAttnError, throwIfAborted } from "@spaattn/core";
+import { SpaAttnError, throwIfAborted } from "@spaattn/core";
 import { withSafetensors } from "@spaattn/io/node";
 
 const GRIDS = "curve_model_grids.json";

@@ -1,5 +1,5 @@
+import type { Backend } from "@spaattn/attention";
 import { type Check, type ConformanceOptions, describeCheck, run, summarizeChecks } from "@spaattn/conformance";
-import type { Backend } from "@spaattn/core";
 import { withBackend } from "../backend.js";
 import type { VerifyFlags } from "../commands/verify.js";
 import { UsageError } from "../errors.js";

@@ -1,5 +1,5 @@
+import type { Backend, BackendProvider } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
-import type { Backend, BackendProvider } from "@spaattn/core";
 import type { Settings } from "../state/settings.js";
 import type { BackendName, BackendStatus } from "./protocol.js";
 

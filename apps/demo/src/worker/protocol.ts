@@ -1,4 +1,4 @@
-import type { StepKind } from "@spaattn/core";
+import type { StepKind } from "@spaattn/attention";
 import type { CompareRow, CurvePoint, Mode, Quality } from "@spaattn/lab";
 import type { Settings } from "../state/settings.js";
 

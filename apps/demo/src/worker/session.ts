@@ -1,4 +1,4 @@
-import type { Backend, Extra } from "@spaattn/core";
+import type { Backend, Extra } from "@spaattn/attention";
 import {
   type BlockMass,
   buildInputs,

@@ -1,4 +1,5 @@
-import type { AttendStep, FloatDType } from "@spaattn/core";
+import type { AttendStep } from "@spaattn/attention";
+import type { FloatDType } from "@spaattn/core";
 import type { Handle } from "../driver/driver.js";
 import { Params } from "../params.js";
 import type { Site, View, Views } from "../site.js";

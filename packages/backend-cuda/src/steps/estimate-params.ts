@@ -1,4 +1,4 @@
-import type { EstimateStep } from "@spaattn/core";
+import type { EstimateStep } from "@spaattn/attention";
 import type { Handle } from "../driver/driver.js";
 import { Params } from "../params.js";
 import type { Site, View, Views } from "../site.js";

@@ -1,4 +1,4 @@
-import type { EstimatePaperStep, EstimateStep, EstimateTailStep } from "@spaattn/core";
+import type { EstimatePaperStep, EstimateStep, EstimateTailStep } from "@spaattn/attention";
 import type { Handle } from "../driver/driver.js";
 import { Params } from "../params.js";
 import type { Site, Views } from "../site.js";

@@ -1,4 +1,4 @@
-import type { PoolStep } from "@spaattn/core";
+import type { PoolStep } from "@spaattn/attention";
 import { Params } from "../params.js";
 import type { Site, Views } from "../site.js";
 

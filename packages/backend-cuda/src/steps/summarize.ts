@@ -1,4 +1,5 @@
-import { SpaAttnError, type SummarizeStep } from "@spaattn/core";
+import type { SummarizeStep } from "@spaattn/attention";
+import { SpaAttnError } from "@spaattn/core";
 import { Params } from "../params.js";
 import type { Site, View, Views } from "../site.js";
 import { widen } from "./convert.js";

@@ -1,4 +1,4 @@
-import type { Geometry, Rectify } from "@spaattn/core";
+import type { Geometry, Rectify } from "@spaattn/attention";
 import { assemble, f32, type Kernel, type Param, read, type Slot, u32, write } from "../kernel.js";
 import { blockFunctions, blockParams } from "../wgsl/blocks.js";
 import type { Storage } from "../wgsl/storage.js";

@@ -1,4 +1,4 @@
-import type { Geometry } from "@spaattn/core";
+import type { Geometry } from "@spaattn/attention";
 import { assemble, f32, type Kernel, read, u32, write } from "../kernel.js";
 import { blockFunctions, blockParams } from "../wgsl/blocks.js";
 import { LOWEST, reductions } from "../wgsl/reduce.js";

@@ -1,4 +1,4 @@
-import type { Geometry } from "@spaattn/core";
+import type { Geometry } from "@spaattn/attention";
 import { assemble, type Kernel, read, u32, write } from "../kernel.js";
 import { eachProduct, PRODUCT_THREADS, type Products, productBody, productMemory, productTile } from "./products.js";
 

@@ -1,4 +1,4 @@
-import type { Geometry } from "@spaattn/core";
+import type { Geometry } from "@spaattn/attention";
 import { range } from "./tile-parts.js";
 
 /** Names an invocation's own row in registers; `own0` is its first four channels. */

@@ -1,4 +1,4 @@
-import type { AttendStep, Geometry } from "@spaattn/core";
+import type { AttendStep, Geometry } from "@spaattn/attention";
 import type { Device } from "../device.js";
 import { type AttendKernel, type AttendShape, packListsKernel } from "../kernels/attend-common.js";
 import { attendMatrixKernel } from "../kernels/attend-matrix.js";

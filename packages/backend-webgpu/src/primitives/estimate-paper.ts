@@ -1,4 +1,4 @@
-import type { EstimatePaperStep } from "@spaattn/core";
+import type { EstimatePaperStep } from "@spaattn/attention";
 import { paperRectifyKernel, paperSelectKernel } from "../kernels/estimate-paper.js";
 import { gainMapKernel, pooledScoresKernel } from "../kernels/pooled-scores.js";
 import { productTile } from "../kernels/products.js";

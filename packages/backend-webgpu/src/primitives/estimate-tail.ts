@@ -1,4 +1,4 @@
-import type { EstimateTailStep } from "@spaattn/core";
+import type { EstimateTailStep } from "@spaattn/attention";
 import { tailErrorsKernel, tailLogitsKernel } from "../kernels/estimate-tail.js";
 import { productTile } from "../kernels/products.js";
 import { tailInsightKernel, tailSelectKernel } from "../kernels/tail-select.js";

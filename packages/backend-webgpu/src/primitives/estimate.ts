@@ -1,4 +1,4 @@
-import type { EstimateStep } from "@spaattn/core";
+import type { EstimateStep } from "@spaattn/attention";
 import type { Lowering } from "../lowering.js";
 import { lowerPaperEstimate } from "./estimate-paper.js";
 import { lowerTailEstimate } from "./estimate-tail.js";

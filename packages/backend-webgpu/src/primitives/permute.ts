@@ -1,4 +1,5 @@
-import { byteSize, type PermuteStep } from "@spaattn/core";
+import type { PermuteStep } from "@spaattn/attention";
+import { byteSize } from "@spaattn/core";
 import { permuteKernel } from "../kernels/permute.js";
 import type { Lowering } from "../lowering.js";
 

@@ -1,4 +1,4 @@
-import type { PoolStep } from "@spaattn/core";
+import type { PoolStep } from "@spaattn/attention";
 import { aboutAnchorKernel, anchorKernel, poolKernel } from "../kernels/pool.js";
 import type { Lowering } from "../lowering.js";
 import { blockValues } from "../wgsl/blocks.js";

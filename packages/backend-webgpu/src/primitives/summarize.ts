@@ -1,4 +1,4 @@
-import type { SummarizeStep } from "@spaattn/core";
+import type { SummarizeStep } from "@spaattn/attention";
 import { poolKernel } from "../kernels/pool.js";
 import { identityOrderKernel, splitKernel } from "../kernels/strata.js";
 import { directionsKernel, momentsKernel, momentTiles } from "../kernels/strata-eigen.js";

@@ -1,4 +1,4 @@
-import type { Geometry } from "@spaattn/core";
+import type { Geometry } from "@spaattn/attention";
 import type { Param } from "../kernel.js";
 
 /**

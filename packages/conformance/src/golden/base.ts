@@ -1,4 +1,5 @@
-import { type AttentionSpec, type FloatDType, HostTensor, type TokenLayout } from "@spaattn/core";
+import type { AttentionSpec, TokenLayout } from "@spaattn/attention";
+import { type FloatDType, HostTensor } from "@spaattn/core";
 import type { CaseInputs } from "../inputs.js";
 import { type GoldenFile, Metadata } from "./file.js";
 

@@ -3,13 +3,13 @@ import {
   type Backend,
   coverMass,
   firstFrame,
-  type HostTensor,
   keptBlocks,
   neighbours,
   type Policy,
   topBlocks,
   union,
-} from "@spaattn/core";
+} from "@spaattn/attention";
+import type { HostTensor } from "@spaattn/core";
 import { invertOrder, videoLayout } from "@spaattn/layout";
 import { compareExact, compareFloats, type Outcome } from "../check.js";
 import { denseMaskOf, evaluate, type HostResults } from "../evaluate.js";

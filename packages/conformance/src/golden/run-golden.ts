@@ -1,4 +1,5 @@
-import type { Backend, FloatDType } from "@spaattn/core";
+import type { Backend } from "@spaattn/attention";
+import type { FloatDType } from "@spaattn/core";
 import { isSpaAttnError } from "@spaattn/core";
 import { reference } from "@spaattn/reference";
 import type { Check, Outcome } from "../check.js";

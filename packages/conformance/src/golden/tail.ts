@@ -1,7 +1,6 @@
 import {
   type AttentionSpec,
   coverMass,
-  type HostTensor,
   lowerPolicy,
   neighbours,
   type Policy,
@@ -9,7 +8,8 @@ import {
   type Strata,
   topBlocks,
   union,
-} from "@spaattn/core";
+} from "@spaattn/attention";
+import type { HostTensor } from "@spaattn/core";
 import { compareExact, compareFloats } from "../check.js";
 import { denseMaskOf, evaluate, type HostResults } from "../evaluate.js";
 import { checkStrata } from "../strata.js";

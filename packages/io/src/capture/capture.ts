@@ -1,4 +1,5 @@
-import { type AttentionSpec, type FloatDType, type HostTensor, sameShape, type Tensor } from "@spaattn/core";
+import type { AttentionSpec } from "@spaattn/attention";
+import { type FloatDType, type HostTensor, sameShape, type Tensor } from "@spaattn/core";
 
 /** Facts about a capture besides its tensors (docs/capture-format.md). */
 export interface CaptureInfo {

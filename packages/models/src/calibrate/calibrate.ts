@@ -1,4 +1,4 @@
-import { type Backend, keptBlocks, topBlocks } from "@spaattn/core";
+import { type Backend, keptBlocks, topBlocks } from "@spaattn/attention";
 import type { ModelAdapter } from "../adapter.js";
 import { type CalibratedPreset, PRESET_VERSION } from "../preset.js";
 import { allocate, type Curve } from "./allocate.js";

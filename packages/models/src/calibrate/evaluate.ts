@@ -1,4 +1,4 @@
-import { type Backend, keptBlocks, type RunOptions, topBlocks } from "@spaattn/core";
+import { type Backend, keptBlocks, type RunOptions, topBlocks } from "@spaattn/attention";
 import type { ModelAdapter } from "../adapter.js";
 import type { CalibratedPreset, Measurement } from "../preset.js";
 import { type Capture, type PlacedCapture, placeCaptures } from "./capture.js";

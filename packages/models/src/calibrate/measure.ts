@@ -1,12 +1,5 @@
-import {
-  type AttentionSpec,
-  type Backend,
-  createAttention,
-  type FloatDType,
-  type Policy,
-  type RunOptions,
-  SpaAttnError,
-} from "@spaattn/core";
+import { type AttentionSpec, type Backend, createAttention, type Policy, type RunOptions } from "@spaattn/attention";
+import { type FloatDType, SpaAttnError } from "@spaattn/core";
 import { videoLayout } from "@spaattn/layout";
 import type { ModelAdapter } from "../adapter.js";
 import type { PlacedCapture } from "./capture.js";

@@ -1,4 +1,5 @@
-import { type Behaviour, HostTensor } from "@spaattn/core";
+import type { Behaviour } from "@spaattn/attention";
+import { HostTensor } from "@spaattn/core";
 import type { VideoLayout } from "@spaattn/layout";
 import { alongCurve } from "../along-curve.js";
 

@@ -1,4 +1,4 @@
-import type { Strata } from "@spaattn/core";
+import type { Strata } from "@spaattn/attention";
 import { blockCount, dot, type HeadShape } from "@spaattn/mask";
 import { localDirection, sharedDirections } from "./directions.js";
 

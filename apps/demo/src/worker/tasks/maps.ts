@@ -1,4 +1,4 @@
-import { makeGeometry, maskToDense } from "@spaattn/core";
+import { makeGeometry, maskToDense } from "@spaattn/attention";
 import type { LabInputs, ModeRun } from "@spaattn/lab";
 import type { BlockMaps } from "../protocol.js";
 import type { Stage } from "../session.js";

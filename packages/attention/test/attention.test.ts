@@ -1,14 +1,12 @@
+import { type DType, HostTensor, isSpaAttnError } from "@spaattn/core";
 import { describe, expect, it } from "vitest";
 import {
   type AttentionSpec,
   type Backend,
   createAttention,
-  type DType,
-  HostTensor,
   hostElementwise,
   hostPolicy,
   interpret,
-  isSpaAttnError,
 } from "../src/index.js";
 
 /** A backend that records the calls it gets and copies value to output. */

@@ -1,7 +1,6 @@
+import type { TypedArray } from "@spaattn/core";
+import { convert, type HostTensor, sameShape, type Tensor } from "@spaattn/core";
 import type { Elementwise } from "./backend.js";
-import { convert } from "./convert.js";
-import type { TypedArray } from "./dtype.js";
-import { type HostTensor, sameShape, type Tensor } from "./tensor.js";
 
 function same(a: Tensor, b: Tensor): void {
   if (!sameShape(a.shape, b.shape) || a.dtype !== b.dtype)

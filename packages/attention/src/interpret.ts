@@ -1,7 +1,7 @@
+import type { Tensor } from "@spaattn/core";
+import { throwIfAborted } from "@spaattn/core";
 import type { Backend, Bindings, Program, RunContext, RunOptions, RunReport, StepTiming } from "./backend.js";
-import { throwIfAborted } from "./errors.js";
 import type { Plan, PlanStep } from "./plan.js";
-import type { Tensor } from "./tensor.js";
 
 type Roles = Record<string, Tensor>;
 

@@ -1,4 +1,4 @@
-import type { FloatDType } from "./dtype.js";
+import type { FloatDType } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
 import type { TokenLayout } from "./layout.js";
 import type { Policy } from "./policy.js";

@@ -1,4 +1,4 @@
-import type { TypedArray } from "./dtype.js";
+import type { TypedArray } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
 
 /** Block lists on the host: `counts` `[b, h, n]`, `indices` `[b, h, n, stride]`, ascending key blocks. */

@@ -1,8 +1,7 @@
-import { byteSize } from "./dtype.js";
+import { byteLength, byteSize } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
 import type { Plan, PlanStep } from "./plan.js";
 import type { AttendStep, EstimateStep, StepKind, SummarizeStep } from "./steps.js";
-import { byteLength } from "./tensor.js";
 
 /** What one step costs, over all heads and batch items. */
 export interface StepCost {

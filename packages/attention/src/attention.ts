@@ -1,3 +1,4 @@
+import { type HostTensor, isHostTensor, SpaAttnError, sameShape, type Tensor } from "@spaattn/core";
 import {
   type Backend,
   type Program,
@@ -7,13 +8,11 @@ import {
   unsupportedReason,
 } from "./backend.js";
 import { compilePlan } from "./compile-plan.js";
-import { SpaAttnError } from "./errors.js";
 import { forcedByHost } from "./host-policy.js";
 import { interpret } from "./interpret.js";
 import type { Plan } from "./plan.js";
 import { resolveSpec } from "./resolve-spec.js";
 import type { AttentionSpec, ResolvedSpec } from "./spec.js";
-import { type HostTensor, isHostTensor, sameShape, type Tensor } from "./tensor.js";
 
 /** Tensors of one run. Host tensors are uploaded for the run; outputs that are missing are allocated. */
 export interface AttentionIO {

@@ -1,9 +1,9 @@
+import { HostTensor, type Tensor } from "@spaattn/core";
 import type { Backend, Program, RunOptions } from "./backend.js";
 import { compilePlan } from "./compile-plan.js";
 import type { Plan } from "./plan.js";
 import { lowerPolicy } from "./selection.js";
 import type { ResolvedSpec } from "./spec.js";
-import { HostTensor, type Tensor } from "./tensor.js";
 
 /** The slow way out: ranks on the device, reads the scores back, lets a function choose, uploads its mask. */
 export interface HostMask {

@@ -1,6 +1,6 @@
+import type { Tensor } from "@spaattn/core";
 import type { Selection } from "./selection.js";
 import type { Rectify, Strata } from "./spec.js";
-import type { Tensor } from "./tensor.js";
 
 /*
  * The steps of a plan. Each names its tensors by role; a backend has one function (one file) per kind of step.

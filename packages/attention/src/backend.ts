@@ -1,4 +1,4 @@
-import type { DType, FloatDType } from "./dtype.js";
+import type { DType, FloatDType, HostTensor, Tensor } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
 import type { Plan } from "./plan.js";
 import type { ResolvedSpec, Strata } from "./spec.js";
@@ -20,7 +20,6 @@ import type {
   SummarizeOutputs,
   SummarizeStep,
 } from "./steps.js";
-import type { HostTensor, Tensor } from "./tensor.js";
 
 /** What a backend can do, as plain data: it decides what is skipped, by name, in conformance. */
 export interface Capabilities {

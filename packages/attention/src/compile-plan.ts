@@ -1,11 +1,11 @@
-import type { DType } from "./dtype.js";
+import type { DType } from "@spaattn/core";
+import { HostTensor } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
 import type { Plan, PlanOptions, PlanStep, PlanTensor } from "./plan.js";
 import { resolveSpec } from "./resolve-spec.js";
 import { lowerPolicy, type Selection } from "./selection.js";
 import type { AttentionSpec, Extra, ResolvedSpec } from "./spec.js";
 import type { Step } from "./steps.js";
-import { HostTensor } from "./tensor.js";
 
 /**
  * Compiles a spec into a plan (algorithm.md sections 2 to 6, beyond.md).

@@ -1,8 +1,8 @@
+import { byteLength } from "@spaattn/core";
 import { describe, expect, it } from "vitest";
 import {
   type AttentionSpec,
   always,
-  byteLength,
   compilePlan,
   coverMass,
   estimateDensity,

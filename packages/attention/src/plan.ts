@@ -1,7 +1,6 @@
-import type { DType } from "./dtype.js";
+import type { DType, HostTensor } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
 import type { Step } from "./steps.js";
-import type { HostTensor } from "./tensor.js";
 
 export interface PlanTensor {
   readonly dtype: DType;
