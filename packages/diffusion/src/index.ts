@@ -1,0 +1,2 @@
+export { TorchRandom } from "./random/torch-random.js";
+export * from "./schedulers/index.js";
