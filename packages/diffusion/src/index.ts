@@ -4,6 +4,8 @@ export { type ResizeFilter, type ResizeLibrary, type RgbImage, resize } from "./
 export { TorchRandom } from "./random/torch-random.js";
 export * from "./schedulers/index.js";
 export { cleanPrompt } from "./text/clean-prompt.js";
+export { loadTokenizer } from "./tokenizer/load.js";
+export { encodePadded, type PaddedTokens, type TextTokenizer } from "./tokenizer/tokenizer.js";
 export {
   concatChannels,
   conditionChannels,
