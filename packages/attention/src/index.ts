@@ -8,6 +8,7 @@ export * from "./geometry.js";
 export * from "./host-policy.js";
 export * from "./interpret.js";
 export * from "./layout.js";
+export * from "./operation.js";
 export * from "./plan.js";
 export * from "./policy.js";
 export * from "./resolve-spec.js";
