@@ -6,7 +6,6 @@ export {
   readBytes,
   toSource,
 } from "./byte-source.js";
-export { type F8Format, f8ToFloat32, f8Values } from "./f8.js";
 export { blobFolder } from "./folder/blobs.js";
 export { type Folder, readFile, readJson, readText } from "./folder/folder.js";
 export { type HttpOptions, httpFolder } from "./folder/http.js";

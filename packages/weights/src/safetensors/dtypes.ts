@@ -1,60 +1,29 @@
-import type { DType } from "@spaattn/core";
+import { byteSize, type DType, dtypeOfFile, fileNameOf } from "@spaattn/core";
 
-/** Bytes per element of the types of the format that take whole bytes. */
-const BYTES: Readonly<Record<string, number>> = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  F8_E8M0: 1,
-  I16: 2,
-  U16: 2,
-  F16: 2,
-  BF16: 2,
-  I32: 4,
-  U32: 4,
-  F32: 4,
-  I64: 8,
-  U64: 8,
-  F64: 8,
-  C64: 8,
+/** Types of the format that tensors do not have: bytes per element, and the dtype their values are read as. */
+const OTHERS: Readonly<Record<string, { readonly bytes: number; readonly readAs?: DType }>> = {
+  BOOL: { bytes: 1, readAs: "u8" },
+  I16: { bytes: 2, readAs: "i32" },
+  U32: { bytes: 4, readAs: "i32" },
+  I64: { bytes: 8, readAs: "i32" },
+  U64: { bytes: 8, readAs: "i32" },
+  F8_E8M0: { bytes: 1 },
+  C64: { bytes: 8 },
 };
 
-/** Types that are read as they are. */
-const SAME: Readonly<Record<string, DType>> = {
-  F64: "f64",
-  F32: "f32",
-  F16: "f16",
-  BF16: "bf16",
-  I32: "i32",
-  U16: "u16",
-  U8: "u8",
-  BOOL: "u8",
-};
-
-/** Types without a counterpart, and the dtype their values are converted to. */
-const CONVERTED: Readonly<Record<string, DType>> = {
-  F8_E4M3: "f32",
-  F8_E5M2: "f32",
-  I8: "i32",
-  I16: "i32",
-  U32: "i32",
-  I64: "i32",
-  U64: "i32",
-};
-
-const look = <T>(table: Readonly<Record<string, T>>, name: string): T | undefined =>
-  Object.hasOwn(table, name) ? table[name] : undefined;
+const other = (name: string) => (Object.hasOwn(OTHERS, name) ? OTHERS[name] : undefined);
 
 /** Bytes per element; undefined for a type this version does not know. */
-export const fileTypeBytes = (name: string): number | undefined => look(BYTES, name);
+export function fileTypeBytes(name: string): number | undefined {
+  const dtype = dtypeOfFile(name);
+  return dtype ? byteSize(dtype) : other(name)?.bytes;
+}
 
 /** The dtype whose elements have the same bits; undefined where there is none. */
-export const fileTypeToDType = (name: string): DType | undefined => look(SAME, name);
+export const fileTypeToDType = (name: string): DType | undefined => (name === "BOOL" ? "u8" : dtypeOfFile(name));
 
 /** The dtype such elements are read as, converted where they must be; undefined where they cannot be read. */
-export const fileTypeReadAs = (name: string): DType | undefined => look(SAME, name) ?? look(CONVERTED, name);
+export const fileTypeReadAs = (name: string): DType | undefined => dtypeOfFile(name) ?? other(name)?.readAs;
 
 /** The name of a dtype in a file. */
-export const dtypeToFileType = (dtype: DType): string => dtype.toUpperCase();
+export const dtypeToFileType = fileNameOf;

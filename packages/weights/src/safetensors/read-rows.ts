@@ -1,6 +1,5 @@
 import { elementCount, HostTensor, SpaAttnError } from "@spaattn/core";
 import { type ByteSource, readBytes } from "../byte-source.js";
-import { type F8Format, f8ToFloat32 } from "../f8.js";
 import { malformed } from "../malformed.js";
 import { readTensor } from "../read-tensor.js";
 import { fileTypeBytes, fileTypeReadAs, fileTypeToDType } from "./dtypes.js";
@@ -15,7 +14,7 @@ export interface Rows {
 /**
  * Reads one tensor, or some rows of it.
  *
- * Types without a counterpart are converted exactly: 8-bit floats to f32, other integers to i32.
+ * Integers without a counterpart become i32.
  *
  * @throws RangeError for rows outside the tensor.
  * @throws SpaAttnError MalformedFile when its dtype does not exist, Unsupported when it or one of its values has no
@@ -34,7 +33,6 @@ export async function readRows(source: ByteSource, entry: SafetensorsEntry, rows
       remedy: "Convert it to F32, F16 or BF16, or take its bytes with bytes().",
     });
   const bytes = await readBytes(source, offset, elementCount(shape) * width);
-  if (fileType.startsWith("F8")) return new HostTensor("f32", shape, f8ToFloat32(bytes, fileType as F8Format));
   return new HostTensor("i32", shape, integers(bytes, fileType, width, `${source.name}: ${at}`));
 }
 
@@ -72,7 +70,6 @@ function integers(bytes: Uint8Array, fileType: string, width: number, at: string
 }
 
 function integer(view: DataView, at: number, width: number, signed: boolean): number | bigint {
-  if (width === 1) return view.getInt8(at);
   if (width === 2) return view.getInt16(at, true);
   if (width === 4) return view.getUint32(at, true);
   return signed ? view.getBigInt64(at, true) : view.getBigUint64(at, true);

@@ -35,7 +35,7 @@ export class Safetensors {
   /**
    * Reads one tensor, or some of its rows; memory for those alone is taken.
    *
-   * 8-bit floats become f32, integers other than u8, u16 and i32 become i32.
+   * Integers of other widths become i32.
    *
    * @throws RangeError when there is no such tensor.
    * @throws SpaAttnError MalformedFile when its dtype does not exist, Unsupported when it has no counterpart here.
