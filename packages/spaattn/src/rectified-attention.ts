@@ -97,7 +97,7 @@ async function inOptionsTerms<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError)
+    if (error instanceof Error && (error.name === "TypeError" || error.name === "RangeError"))
       error.message = error.message.replaceAll("spec.", "options.");
     throw error;
   }
