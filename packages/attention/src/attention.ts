@@ -114,6 +114,7 @@ class CompiledAttention implements Attention {
   async #run(io: AttentionIO, options: RunOptions): Promise<AttentionResult> {
     const borrowed: Tensor[] = [];
     const created: Tensor[] = [];
+    this.#checkNames(io);
     try {
       const inputs: Record<string, Tensor> = {};
       for (const name of ["query", "key", "value"]) inputs[name] = this.#input(name, io[name], borrowed);
@@ -186,8 +187,23 @@ class CompiledAttention implements Attention {
     return copy;
   }
 
+  /** Misspelt outputs would be allocated, and the caller's left as they were. */
+  #checkNames(io: AttentionIO): void {
+    if (typeof io !== "object" || io === null) throw new TypeError(`io must be an object, got ${describeValue(io)}`);
+    const { tensors } = this.plan;
+    const known = Object.keys(tensors).filter((name) => /^(input|output)$/.test(tensors[name].role));
+    for (const name of Object.keys(io))
+      if (!known.includes(name) && io[name] !== undefined)
+        throw new TypeError(`io.${name} is no tensor of this attention; it has ${known.join(", ")}`);
+    for (const name of known)
+      if (tensors[name].role === "output" && io[name] && [io.query, io.key, io.value].includes(io[name]))
+        throw new TypeError(`io.${name} must not be an input: inputs are read while outputs are written`);
+  }
+
   #check(name: string, tensor: Tensor): void {
     const { dtype, shape } = this.plan.tensors[name];
+    if (typeof tensor !== "object" || tensor === null || !Array.isArray(tensor.shape))
+      throw new TypeError(`io.${name} must be a tensor, got ${describeValue(tensor)}`);
     if (tensor.disposed)
       throw new SpaAttnError("Disposed", `io.${name} has been disposed.`, { remedy: "Keep it until the run is over." });
     if (!sameShape(tensor.shape, shape))
