@@ -3,7 +3,7 @@ import type { ByteInput } from "../byte-source.js";
 import { malformed } from "../malformed.js";
 import { fileTypeToDType } from "../safetensors/dtypes.js";
 import type { SafetensorsEntry } from "../safetensors/header.js";
-import { openSafetensors, Safetensors } from "../safetensors/read.js";
+import { openSafetensors, type Safetensors } from "../safetensors/read.js";
 import { type Capture, factsProblem, type TensorFacts, tensorsProblem } from "./capture.js";
 import { CAPTURE_FORMAT, CaptureMetadata } from "./metadata.js";
 
@@ -20,6 +20,10 @@ function roleEntry(file: Safetensors, role: keyof typeof NAMES): SafetensorsEntr
   return { ...entry, dtype: fileTypeToDType(entry.fileType) ?? entry.fileType };
 }
 
+/** An open file, also one of another copy of this package. */
+const isOpen = (input: ByteInput | Safetensors): input is Safetensors =>
+  typeof (input as Safetensors)?.tensor === "function" && typeof (input as Safetensors).entry === "function";
+
 /** True when a safetensors file holds query, key and value. */
 export const isCapture = (file: Safetensors): boolean =>
   Object.entries(NAMES).every(([role, short]) => file.has(role) || file.has(short));
@@ -32,7 +36,7 @@ export const isCapture = (file: Safetensors): boolean =>
  * @throws SpaAttnError MalformedFile
  */
 export async function readCapture(input: ByteInput | Safetensors): Promise<Capture> {
-  const file = input instanceof Safetensors ? input : await openSafetensors(input);
+  const file = isOpen(input) ? input : await openSafetensors(input);
   const { name } = file.source;
   const { format } = file.metadata;
   if (format?.startsWith("spaattn-capture/") && format !== CAPTURE_FORMAT)

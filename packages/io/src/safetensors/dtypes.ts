@@ -1,24 +1,29 @@
 import type { DType } from "@spaattn/core";
 
-/** Bytes per element of the types of the format that take whole bytes. */
-const BYTES: Readonly<Record<string, number>> = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  F8_E8M0: 1,
-  I16: 2,
-  U16: 2,
-  F16: 2,
-  BF16: 2,
-  I32: 4,
-  U32: 4,
-  F32: 4,
-  I64: 8,
-  U64: 8,
-  F64: 8,
-  C64: 8,
+/** Bits per element of the types of the format. */
+const BITS: Readonly<Record<string, number>> = {
+  F4: 4,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  BOOL: 8,
+  U8: 8,
+  I8: 8,
+  F8_E4M3: 8,
+  F8_E5M2: 8,
+  F8_E8M0: 8,
+  F8_E4M3FNUZ: 8,
+  F8_E5M2FNUZ: 8,
+  I16: 16,
+  U16: 16,
+  F16: 16,
+  BF16: 16,
+  I32: 32,
+  U32: 32,
+  F32: 32,
+  I64: 64,
+  U64: 64,
+  F64: 64,
+  C64: 64,
 };
 
 const READABLE: Readonly<Record<string, DType>> = {
@@ -32,9 +37,8 @@ const READABLE: Readonly<Record<string, DType>> = {
   BOOL: "u8",
 };
 
-/** Bytes per element; undefined for a type this version does not know. */
-export const fileTypeBytes = (name: string): number | undefined =>
-  Object.hasOwn(BYTES, name) ? BYTES[name] : undefined;
+/** Bits per element; undefined for a type this version does not know. */
+export const fileTypeBits = (name: string): number | undefined => (Object.hasOwn(BITS, name) ? BITS[name] : undefined);
 
 /** The dtype such elements are read as; undefined where there is none. */
 export const fileTypeToDType = (name: string): DType | undefined =>

@@ -2,7 +2,7 @@ import { type HostTensor, SpaAttnError } from "@spaattn/core";
 import { type ByteInput, type ByteSource, readBytes, toSource } from "../byte-source.js";
 import { malformed } from "../malformed.js";
 import { readTensor } from "../read-tensor.js";
-import { fileTypeBytes, fileTypeToDType } from "./dtypes.js";
+import { fileTypeBits, fileTypeToDType } from "./dtypes.js";
 import { headerLength, parseHeader, type SafetensorsEntry, type SafetensorsHeader } from "./header.js";
 
 /** An open safetensors file: the header is read and checked, the tensors are read one by one on demand. */
@@ -44,7 +44,7 @@ export class Safetensors {
     const dtype = fileTypeToDType(fileType);
     if (dtype) return readTensor(this.source, offset, dtype, shape);
     const at = `tensor ${JSON.stringify(name)} has dtype ${JSON.stringify(fileType)}`;
-    if (fileTypeBytes(fileType) === undefined)
+    if (fileTypeBits(fileType) === undefined)
       malformed(this.source.name, `${at}, which is unknown`, { remedy: "Write it as F32, F16 or BF16." });
     throw new SpaAttnError("Unsupported", `${this.source.name}: ${at}, which cannot be read as a tensor.`, {
       remedy: "Convert it to F64, F32, F16, BF16, I32, U16, U8 or BOOL, or take its bytes with bytes().",
