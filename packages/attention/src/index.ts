@@ -1,6 +1,7 @@
 export * from "./attention.js";
 export * from "./backend.js";
 export * from "./block-mask.js";
+export * from "./check-backend.js";
 export * from "./compile-plan.js";
 export * from "./cost.js";
 export * from "./elementwise.js";

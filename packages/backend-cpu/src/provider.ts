@@ -1,13 +1,16 @@
 import type { BackendProvider, ProbeResult } from "@spaattn/attention";
-import { SpaAttnError } from "@spaattn/core";
+import { checkFields, checkFlag, describeValue, SpaAttnError } from "@spaattn/core";
 import { CpuBackend } from "./backend.js";
 import { Runtime } from "./runtime.js";
-import { bestKernel, canRun, type KernelKind } from "./wasm/module.js";
+import { bestKernel, canRun, compileObstacle, type KernelKind } from "./wasm/module.js";
 
 export interface CpuOptions {
   /** Worker threads; 1 works on the calling thread in short slices. Default: one per core, at most 16. */
   readonly threads?: number;
-  /** Default `auto`: relaxed SIMD where the engine has it, else SIMD128, else plain TypeScript (always one thread). */
+  /**
+   * Default `auto`: relaxed SIMD where the engine has it, else SIMD128, else plain TypeScript (always one thread), also
+   * where a content security policy forbids WebAssembly; `probe` says which.
+   */
   readonly kernel?: "auto" | KernelKind;
   /** Bytes of working memory besides the tensors themselves, at most 4e9; default 1.5e9. */
   readonly memoryLimit?: number;
@@ -18,6 +21,9 @@ export interface CpuOptions {
 const DEFAULT_LIMIT = 1.5e9;
 const MOST_THREADS = 16;
 const KERNELS = ["auto", "simd", "relaxed", "plain"];
+
+const NO_WASM =
+  "Allow 'wasm-unsafe-eval' in script-src of the page's content security policy; without it the slow plain TypeScript is used.";
 
 const cores = (): number =>
   globalThis.process?.getBuiltinModule?.("node:os").availableParallelism() ??
@@ -34,23 +40,32 @@ export const cpu: BackendProvider<CpuOptions> = {
   name: "cpu",
 
   async probe(): Promise<ProbeResult> {
-    const kernel = bestKernel();
+    const best = bestKernel();
+    const obstacle = await compileObstacle(best);
+    const kernel = obstacle ? "plain" : best;
     const threads = kernel === "plain" ? 1 : Math.min(cores(), MOST_THREADS);
     return {
       available: true,
       device: `${{ relaxed: "WASM relaxed SIMD", simd: "WASM SIMD", plain: "plain TypeScript" }[kernel]}, ${threads} threads`,
-      details: { kernel, threads: String(threads), sharedMemory: String(mayShare()) },
+      details: {
+        kernel,
+        threads: String(threads),
+        sharedMemory: String(mayShare()),
+        ...(obstacle ? { note: NO_WASM } : {}),
+      },
     };
   },
 
   async create(options: CpuOptions = {}): Promise<CpuBackend> {
+    checkFields("options", options, ["threads", "kernel", "memoryLimit", "sharedMemory"]);
+    checkFlag("options.sharedMemory", options.sharedMemory);
     const { threads = Math.min(cores(), MOST_THREADS), kernel = "auto", memoryLimit = DEFAULT_LIMIT } = options;
     if (!Number.isInteger(threads) || threads < 1 || threads > 256)
-      throw new RangeError(`options.threads must be an integer from 1 to 256, got ${threads}`);
-    if (!(memoryLimit > 0 && memoryLimit <= 4e9))
-      throw new RangeError(`options.memoryLimit must be between 0 and 4e9 bytes, got ${memoryLimit}`);
+      throw new RangeError(`options.threads must be an integer from 1 to 256, got ${describeValue(threads)}`);
+    if (typeof memoryLimit !== "number" || !(memoryLimit > 0 && memoryLimit <= 4e9))
+      throw new RangeError(`options.memoryLimit must be between 0 and 4e9 bytes, got ${describeValue(memoryLimit)}`);
     if (!KERNELS.includes(kernel))
-      throw new RangeError(`options.kernel must be ${KERNELS.join(" or ")}, got ${String(kernel)}`);
+      throw new RangeError(`options.kernel must be ${KERNELS.join(" or ")}, got ${describeValue(kernel)}`);
     if (kernel !== "auto" && !canRun(kernel))
       throw new SpaAttnError("BackendUnavailable", `This engine cannot run the ${kernel} kernels.`, {
         remedy:
@@ -59,7 +74,14 @@ export const cpu: BackendProvider<CpuOptions> = {
             : 'Leave kernel at "auto".',
       });
     const sharedMemory = (options.sharedMemory ?? true) && mayShare();
-    const kind = kernel === "auto" ? bestKernel() : kernel;
+    let kind = kernel === "auto" ? bestKernel() : kernel;
+    const obstacle = await compileObstacle(kind);
+    if (obstacle && kernel !== "auto")
+      throw new SpaAttnError("BackendUnavailable", `The ${kernel} kernels cannot be compiled: ${obstacle.message}`, {
+        remedy: NO_WASM,
+        cause: obstacle,
+      });
+    if (obstacle) kind = "plain";
     return new CpuBackend(new Runtime({ kernel: kind, threads, memoryLimit, sharedMemory }));
   },
 };

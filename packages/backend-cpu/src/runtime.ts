@@ -1,5 +1,5 @@
 import type { RunOptions, StepTiming } from "@spaattn/attention";
-import { isSpaAttnError, throwIfAborted } from "@spaattn/core";
+import { guardCallbacks, isSpaAttnError, throwIfAborted } from "@spaattn/core";
 import type { Device } from "./device/device.js";
 import { InlineDevice } from "./device/inline.js";
 import { RemoteDevice } from "./device/remote.js";
@@ -52,7 +52,9 @@ export class Runtime {
       throwIfAborted(options.signal);
       const devices = await this.#devices(work);
       try {
-        return await execute(work, tensors, devices, this.options.memoryLimit, options);
+        return await guardCallbacks(options, ["onProgress"], (guarded) =>
+          execute(work, tensors, devices, this.options.memoryLimit, guarded),
+        );
       } catch (error) {
         // Threads that lost one of them, or hang on a shared list, are replaced as a whole by the next run.
         if (isSpaAttnError(error, "DeviceLost")) this.#dropPool();

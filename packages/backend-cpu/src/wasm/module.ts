@@ -23,7 +23,23 @@ export function compiled(kind: "relaxed" | "simd", shared: boolean): Promise<Web
   if (known) return known;
   const module = WebAssembly.compile(bytesOf(kind, shared));
   modules.set(key, module);
+  // A failure is not remembered: it may be of memory, and pass.
+  module.catch(() => modules.delete(key));
   return module;
+}
+
+/**
+ * Why the engine refuses to compile what it could run, such as a page's content security policy without
+ * `'wasm-unsafe-eval'`; undefined when it compiles. `WebAssembly.validate` says nothing of that.
+ */
+export async function compileObstacle(kind: KernelKind): Promise<Error | undefined> {
+  if (kind === "plain") return undefined;
+  try {
+    await compiled(kind, false);
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 function bytesOf(kind: "relaxed" | "simd", shared: boolean): Uint8Array<ArrayBuffer> {
