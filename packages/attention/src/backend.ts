@@ -1,7 +1,8 @@
 import type { DType, FloatDType, HostTensor, Tensor } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
+import type { LevelsPrimitives } from "./levels/steps.js";
 import type { Plan } from "./plan.js";
-import type { ResolvedSpec, Strata } from "./spec.js";
+import type { Rectify, ResolvedSpec, Strata } from "./spec.js";
 import type {
   AttendInputs,
   AttendOutputs,
@@ -30,6 +31,8 @@ export interface Capabilities {
   readonly headDims: { readonly multipleOf: number; readonly max: number } | readonly number[];
   readonly blockSizes: readonly number[];
   readonly strata: readonly Strata[];
+  /** Default all but `"levels"`. */
+  readonly rectify?: readonly Rectify[];
   /** True when `Program.encode` exists. */
   readonly encode: boolean;
   /** Largest number of tokens, where there is a limit. */
@@ -41,6 +44,8 @@ export interface Capabilities {
 export interface RunOptions {
   /** Cancels the run; it rejects with `Aborted`. */
   readonly signal?: AbortSignal;
+  /** With rectify "levels" and a `refresh` above 1: runs of the same site share a choice. Never give layers one site. */
+  readonly site?: string | number;
   /** Share of the work done (0 to 1), and what is being done. Called a few times a second at most. */
   readonly onProgress?: (done: number, stage: StepKind) => void;
 }
@@ -116,6 +121,8 @@ export interface Backend extends Primitives {
   readonly name: string;
   readonly capabilities: Capabilities;
   readonly elementwise: Elementwise;
+  /** The steps of rectify "levels", one by one; a backend that runs them as whole plans only has none. */
+  readonly levels?: LevelsPrimitives;
   /** An uninitialised tensor. Throws `OutOfMemory` with the sizes named. */
   allocate(dtype: DType, shape: readonly number[]): Tensor;
   /** A copy of a host tensor on the device. */
@@ -141,7 +148,7 @@ export interface BackendProvider<Options = object> {
 
 /** Why a backend cannot run a spec; undefined when it can. */
 export function unsupportedReason(capabilities: Capabilities, spec: ResolvedSpec): string | undefined {
-  const { dtypes, headDims, blockSizes, strata, maxTokens } = capabilities;
+  const { dtypes, headDims, blockSizes, strata, maxTokens, rectify = ["none", "paper", "tail"] } = capabilities;
   const { headDim, blockSize, tokens } = spec.geometry;
   for (const dtype of [spec.dtype, spec.outputDtype])
     if (!dtypes.includes(dtype)) return `dtype ${dtype} (it has ${dtypes.join(", ")})`;
@@ -151,6 +158,7 @@ export function unsupportedReason(capabilities: Capabilities, spec: ResolvedSpec
   )
     return `headDim ${headDim} (it has ${range ? `multiples of ${range.multipleOf} up to ${range.max}` : (headDims as readonly number[]).join(", ")})`;
   if (!blockSizes.includes(blockSize)) return `blockSize ${blockSize} (it has ${blockSizes.join(", ")})`;
+  if (!spec.dense && !rectify.includes(spec.rectify)) return `rectify "${spec.rectify}" (it has ${rectify.join(", ")})`;
   if (!spec.dense && spec.rectify === "tail" && !strata.includes(spec.tail.strata))
     return `tail.strata "${spec.tail.strata}" (it has ${strata.join(", ")})`;
   if (maxTokens !== undefined && tokens > maxTokens) return `${tokens} tokens (at most ${maxTokens})`;

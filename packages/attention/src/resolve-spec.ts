@@ -1,19 +1,11 @@
+import { integer, oneOf } from "./check.js";
 import { type Geometry, makeGeometry } from "./geometry.js";
 import type { TokenLayout } from "./layout.js";
+import { resolveLevels } from "./levels/resolve.js";
 import { topBlocks } from "./policy.js";
 import { type AttentionSpec, type ResolvedSpec, TAIL_DEFAULTS, type TailOptions } from "./spec.js";
 
 const FLOATS: readonly string[] = ["f32", "f16", "bf16"];
-
-function integer(name: string, value: unknown, least: number): void {
-  if (!Number.isSafeInteger(value) || (value as number) < least)
-    throw new RangeError(`spec.${name} must be an integer of at least ${least}, got ${String(value)}`);
-}
-
-function oneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
-  if (!allowed.includes(value))
-    throw new RangeError(`spec.${name} must be ${allowed.join(" or ")}, got ${String(value)}`);
-}
 
 /**
  * Checks a spec and fills in the defaults.
@@ -47,7 +39,7 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   const rectify = spec.rectify ?? "tail";
   const behaviour = spec.behaviour ?? "corrected";
   const dtype = spec.dtype ?? "f32";
-  oneOf("rectify", rectify, ["none", "paper", "tail"]);
+  oneOf("rectify", rectify, ["none", "paper", "tail", "levels"]);
   oneOf("behaviour", behaviour, ["corrected", "reference"]);
   oneOf("dtype", dtype, FLOATS);
   oneOf("outputDtype", spec.outputDtype ?? dtype, FLOATS);
@@ -78,14 +70,22 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   oneOf("tokenOrder", tokenOrder, ["raster", "curve"]);
   if (tokenOrder === "raster" && !layout)
     throw new TypeError('spec.tokenOrder "raster" needs spec.layout (see videoLayout in @spaattn/layout)');
+  const policy = spec.policy ?? topBlocks({ dropRate: 0.8 });
+  // Options of a mode that is not used are checked as well; a policy that levels refuse is fine elsewhere.
+  const levels = resolveLevels(
+    spec.levels ?? {},
+    geometry,
+    rectify === "levels" ? policy : topBlocks({ dropRate: 0.8 }),
+  );
   return {
     geometry,
     dtype,
     outputDtype: spec.outputDtype ?? dtype,
     dense: spec.dense ?? false,
-    policy: spec.policy ?? topBlocks({ dropRate: 0.8 }),
+    policy,
     rectify,
     tail,
+    levels,
     behaviour,
     ...(layout ? { layout } : {}),
     permute: tokenOrder === "raster",

@@ -2,9 +2,11 @@ import type { TokenLayout } from "@spaattn/attention";
 import {
   type Behaviour,
   type Geometry,
+  type LevelsOptions,
   lowerPolicy,
   type Policy,
   type Rectify,
+  resolveLevels,
   TAIL_DEFAULTS,
   type TailOptions,
 } from "@spaattn/attention";
@@ -31,15 +33,30 @@ export interface SparseCall {
   readonly behaviour: Behaviour;
   readonly layout: TokenLayout;
   readonly tail?: Partial<TailOptions>;
+  readonly levels?: LevelsOptions;
 }
 
 /** Cost of a sparse call; estimation as in beyond.md section 11 and the end of algorithm.md section 6. */
 export function sparseCost(call: SparseCall): CallCost {
   const { geometry, rectify } = call;
   const { batch, heads, headDim: d, visualTokens: N, textTokens: T, tokens: S } = geometry;
+  if (rectify === "levels") return levelsCost(call);
   const density = policyDensity(call);
   const perHead = 4 * d * (density * N * N + N * T + T * S);
   const estimation = 4 * d * N * N * (rectify === "tail" ? tailShare(geometry, call.tail) : paperShare(geometry));
+  const scale = batch * heads;
+  return { flop: scale * (perHead + estimation), estimationFlop: scale * estimation, density };
+}
+
+/** The budget counts everything that is attended; splitting, summaries and estimates come on top (levels.md section 7). */
+function levelsCost({ geometry, policy, levels = {} }: SparseCall): CallCost {
+  const { batch, heads, headDim: d, visualTokens: N, textTokens: T, tokens: S, blockSize: B } = geometry;
+  const { budgets, depth, steps, probes, clusters } = resolveLevels(levels, geometry, policy);
+  const density = budgets.reduce((sum, budget) => sum + Math.min(1, budget), 0) / heads;
+  const nodes = 2 ** (depth + 1) - 1;
+  const split = (2 * depth * steps + Math.log2(Math.max(1, probes)) * steps + 2.7 * clusters) / N;
+  const estimation = 4 * d * N * N * (split + (nodes * (4 * d + probes * (2 * d + 32))) / (4 * B * B * d));
+  const perHead = 4 * d * (density * N * N + N * T + T * S);
   const scale = batch * heads;
   return { flop: scale * (perHead + estimation), estimationFlop: scale * estimation, density };
 }

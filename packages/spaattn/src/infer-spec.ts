@@ -15,7 +15,8 @@ export function inferSpec(query: AttentionInput, dtype: FloatDType, options: Rec
   const shape = inferShape(query, options);
   const [batch, heads, tokens, headDim] = shape;
   const { visualTokens, textTokens } = splitTokens(tokens, options);
-  const { textValid, rectify, tail, behaviour, dense, blockSize, scale, outputDtype, tokenOrder, extras } = options;
+  const { textValid, rectify, tail, levels, behaviour, dense, blockSize, scale, outputDtype, tokenOrder, extras } =
+    options;
   const layout =
     options.layout ?? (options.grid && videoLayout({ grid: options.grid, textTokens, ...defined({ blockSize }) }));
   if (tokenOrder === "raster" && !layout)
@@ -30,7 +31,19 @@ export function inferSpec(query: AttentionInput, dtype: FloatDType, options: Rec
     policy: inferPolicy(options),
     // Density comes from the block lists; there are none in a dense run.
     extras: dense ? [...(extras ?? [])] : [...(extras ?? []), "mask"],
-    ...defined({ textValid, rectify, tail, behaviour, dense, blockSize, scale, outputDtype, layout, tokenOrder }),
+    ...defined({
+      textValid,
+      rectify,
+      tail,
+      levels,
+      behaviour,
+      dense,
+      blockSize,
+      scale,
+      outputDtype,
+      layout,
+      tokenOrder,
+    }),
   };
 }
 
