@@ -8,7 +8,7 @@ export * from "./geometry.js";
 export * from "./host-policy.js";
 export * from "./interpret.js";
 export * from "./layout.js";
-export { nodeRows } from "./levels/compile.js";
+export * from "./levels/choice/index.js";
 export * from "./levels/options.js";
 export { resolveLevels } from "./levels/resolve.js";
 export * from "./levels/steps.js";

@@ -2,18 +2,16 @@ import { HostTensor } from "@spaattn/core";
 import { lowerPolicy } from "../selection.js";
 import type { ResolvedSpec } from "../spec.js";
 import type { PlanWriter } from "../writer.js";
+import { nodeRowCount } from "./choice/tree.js";
 
 type Names = Record<string, string>;
-
-/** Rows of nodes of all levels. */
-export const nodeRows = (blocks: number, depth: number): number => blocks * (2 ** (depth + 1) - 1);
 
 /** Writes the steps of `rectify: "levels"` before attention; returns what attention reads (levels.md). */
 export function writeLevels(plan: PlanWriter, spec: ResolvedSpec, names: Names, choiceAsInput: boolean): Names {
   const { geometry, levels } = spec;
   const { batch, heads, visualBlocks: n, headDim: d, blockSize, blocks } = geometry;
   const { depth, clusters, probes, gamma, steps, hMax, tauMax, mMin } = levels;
-  const rows = nodeRows(n, depth);
+  const rows = nodeRowCount(n, depth);
   const whole = (name: string, ...shape: number[]) => plan.declare(name, "i32", [batch, heads, ...shape]);
 
   const means = plan.perHead("queryMean", n, d);

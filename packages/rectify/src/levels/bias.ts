@@ -1,7 +1,7 @@
+import { nodeRowCount } from "@spaattn/attention";
 import { dot } from "@spaattn/mask";
 import { type BiasOptions, type StrataBias, shift } from "../tail/bias.js";
 import type { Summaries } from "../tail/summaries.js";
-import { nodeRowCount } from "./tree.js";
 
 /**
  * Variance, shift and bias of the nodes of all levels for one query block (beyond.md section 5), each `[rows]`.

@@ -1,4 +1,4 @@
-import { blockRow, EXACT } from "./tree.js";
+import { blockRow, EXACT } from "@spaattn/attention";
 
 /** What one query block attends besides text. */
 export interface ChoiceRow {

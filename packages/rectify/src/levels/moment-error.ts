@@ -1,7 +1,7 @@
+import { levelStart, nodeRowCount } from "@spaattn/attention";
 import { dot } from "@spaattn/mask";
 import type { StrataBias } from "../tail/bias.js";
 import type { Summaries } from "../tail/summaries.js";
-import { levelStart, nodeRowCount } from "./tree.js";
 
 /** One query block, with what is known of the keys. */
 export interface ErrorInput {

@@ -1,6 +1,6 @@
+import { levelStart, nodeRowCount } from "@spaattn/attention";
 import { dot, type HeadShape } from "@spaattn/mask";
 import { type Summaries, summarize } from "../tail/summaries.js";
-import { levelStart, nodeRowCount } from "./tree.js";
 
 export interface NodesInput {
   /** `[N, d]` */

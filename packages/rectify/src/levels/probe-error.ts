@@ -1,6 +1,6 @@
+import { blockRow, levelStart, nodeRowCount } from "@spaattn/attention";
 import { dot } from "@spaattn/mask";
 import { type BlockErrors, type ErrorInput, expectedOutput } from "./moment-error.js";
-import { blockRow, levelStart, nodeRowCount } from "./tree.js";
 
 /** Channels values are projected onto before they are compared. */
 export const PROJECTED = 16;

@@ -1,17 +1,15 @@
+import type { LevelsScope, LevelsSearch } from "../options.js";
 import type { RowSpan } from "./hull.js";
-import { budgetUnits, findMultiplier, type Search } from "./multiplier.js";
+import { budgetUnits, findMultiplier } from "./multiplier.js";
 import { type ChoiceShape, errorOf, type HeadErrors, isForced, type Option, optionsOf } from "./options.js";
 import { EXACT } from "./tree.js";
-
-/** What rows share one budget. */
-export type Scope = "call" | "head" | "row";
 
 /** How levels are chosen for the heads of one batch item. */
 export interface ChoiceRule extends ChoiceShape {
   /** `[heads]`: share of dense cost. */
   readonly budgets: readonly number[];
-  readonly scope: Scope;
-  readonly search: Search;
+  readonly scope: LevelsScope;
+  readonly search: LevelsSearch;
   /** λ itself, instead of a budget. */
   readonly multiplier?: number | undefined;
 }
@@ -52,7 +50,7 @@ interface ScopeRows {
 }
 
 /** The row ranges that share a budget. */
-function scopesOf(heads: number, n: number, scope: Scope): ScopeRows[][] {
+function scopesOf(heads: number, n: number, scope: LevelsScope): ScopeRows[][] {
   const whole = Array.from({ length: heads }, (_, head) => ({ head, first: 0, end: n }));
   if (scope === "call") return [whole];
   if (scope === "head") return whole.map((head) => [head]);

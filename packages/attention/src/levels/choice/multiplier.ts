@@ -1,3 +1,4 @@
+import type { LevelsSearch } from "../options.js";
 import { leastCost, type OnStep, type RowSpan, walkHulls } from "./hull.js";
 import type { Option } from "./options.js";
 
@@ -5,9 +6,6 @@ import type { Option } from "./options.js";
 const PER_OCTAVE = 8;
 const LOWEST = -80 * PER_OCTAVE;
 const HIGHEST = 40 * PER_OCTAVE - 1;
-
-/** `exact`: the smallest multiplier that keeps the budget; `histogram`: the lower edge of a bin of its one-pass search. */
-export type Search = "exact" | "histogram";
 
 /** The smallest multiplier that is looked for exactly. */
 const SMALLEST = Math.exp(-80);
@@ -31,7 +29,7 @@ export function findMultiplier(
   options: readonly Option[],
   blocks: number,
   units: number,
-  search: Search,
+  search: LevelsSearch,
 ): number {
   let left = units - spans.reduce((sum, span) => sum + leastCost(span, options, blocks), 0);
   if (left < 0) return Number.POSITIVE_INFINITY;
