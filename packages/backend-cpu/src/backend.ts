@@ -3,6 +3,7 @@ import {
   type AttendOutputs,
   type AttendStep,
   type Backend,
+  type Capabilities,
   type EstimateInputs,
   type EstimateOutputs,
   type EstimateStep,
@@ -32,10 +33,12 @@ import {
   type Tensor,
   throwIfAborted,
 } from "@spaattn/core";
-import { CAPABILITIES } from "./capabilities.js";
+import { CAPABILITIES, WITH_LEVELS } from "./capabilities.js";
 import { checkTensors, hostTensor } from "./check.js";
 import { disposedError, outOfMemory } from "./errors.js";
 import { fuse } from "./fuse.js";
+import { levelsParameters } from "./levels/parameters.js";
+import { LevelsProgram } from "./levels/program.js";
 import { permuteTokens } from "./permute.js";
 import { FusedProgram } from "./program.js";
 import type { Runtime } from "./runtime.js";
@@ -46,10 +49,12 @@ type Roles = Readonly<Record<string, Tensor | undefined>>;
 /** Attention in WASM SIMD on host tensors; see `CpuOptions`. */
 export class CpuBackend implements Backend {
   readonly name = "cpu";
-  readonly capabilities = CAPABILITIES;
+  readonly capabilities: Capabilities;
   readonly elementwise = hostElementwise;
 
-  constructor(readonly runtime: Runtime) {}
+  constructor(readonly runtime: Runtime) {
+    this.capabilities = runtime.kernel === "plain" ? CAPABILITIES : { ...CAPABILITIES, rectify: WITH_LEVELS };
+  }
 
   allocate(dtype: DType, shape: readonly number[]): HostTensor {
     this.#alive();
@@ -74,6 +79,8 @@ export class CpuBackend implements Backend {
 
   async prepare(plan: Plan): Promise<Program> {
     this.#alive();
+    const levels = levelsParameters(plan);
+    if (levels) return new LevelsProgram(this.runtime, plan, levels);
     const fused = fuse(plan);
     if (!fused) return interpret(this, plan);
     return new FusedProgram(this.runtime, plan, fused);

@@ -1,4 +1,4 @@
-import type { Capabilities } from "@spaattn/attention";
+import type { Capabilities, Rectify } from "@spaattn/attention";
 
 export const CAPABILITIES: Capabilities = {
   dtypes: ["f32", "f16", "bf16"],
@@ -8,3 +8,6 @@ export const CAPABILITIES: Capabilities = {
   strata: ["local", "eigen", "contiguous"],
   encode: false,
 };
+
+/** What the compiled kernels have besides. */
+export const WITH_LEVELS: readonly Rectify[] = ["none", "paper", "tail", "levels"];

@@ -47,13 +47,24 @@ export class Runtime {
   /** Runs the work after whatever was asked for before. */
   execute(work: Work, tensors: Tensors, options: RunOptions): Promise<StepTiming[]> {
     this.checkFits(work);
+    return this.use(operations(work), options, (devices, limit, guarded) =>
+      execute(work, tensors, devices, limit, guarded),
+    );
+  }
+
+  /** Lets a job of about so many operations use the devices after whatever was asked for before. */
+  use<T>(
+    operations: number,
+    options: RunOptions,
+    job: (devices: readonly Device[], limit: number, options: RunOptions) => Promise<T>,
+  ): Promise<T> {
     const turn = this.#last.then(async () => {
       if (this.#disposed) throw disposedError();
       throwIfAborted(options.signal);
-      const devices = await this.#devices(work);
+      const devices = await this.#devices(operations);
       try {
         return await guardCallbacks(options, ["onProgress"], (guarded) =>
-          execute(work, tensors, devices, this.options.memoryLimit, guarded),
+          job(devices, this.options.memoryLimit, guarded),
         );
       } catch (error) {
         // Threads that lost one of them, or hang on a shared list, are replaced as a whole by the next run.
@@ -71,10 +82,10 @@ export class Runtime {
     this.#dropPool();
   }
 
-  async #devices(work: Work): Promise<readonly Device[]> {
+  async #devices(operations: number): Promise<readonly Device[]> {
     const { kernel, threads, sharedMemory } = this.options;
     if (kernel === "plain") return [(this.#inline ??= new InlineDevice(plainEngine()))];
-    if (threads === 1 || operations(work) < WORTH_THREADS) {
+    if (threads === 1 || operations < WORTH_THREADS) {
       this.#inline ??= new InlineDevice(await wasmEngine(await compiled(kernel, false), newMemory(false)));
       return [this.#inline];
     }

@@ -15,7 +15,8 @@ export function inferSpec(query: AttentionInput, dtype: FloatDType, options: Rec
   const shape = inferShape(query, options);
   const [batch, heads, tokens, headDim] = shape;
   const { visualTokens, textTokens } = splitTokens(tokens, options);
-  const { textValid, rectify, tail, behaviour, dense, blockSize, scale, outputDtype, tokenOrder, extras } = options;
+  const { textValid, rectify, tail, levels, behaviour, dense, blockSize, scale, outputDtype, tokenOrder, extras } =
+    options;
   if (blockSize !== undefined && blockSize !== 64 && blockSize !== 128)
     throw new RangeError(`options.blockSize must be 64 or 128, got ${describeValue(blockSize)}`);
   const layout =
@@ -34,6 +35,7 @@ export function inferSpec(query: AttentionInput, dtype: FloatDType, options: Rec
       textValid,
       rectify,
       tail,
+      levels,
       behaviour,
       dense,
       blockSize,
