@@ -37,7 +37,9 @@ describe("network cases", () => {
       const report = await runNetwork(await roundedDevice(), { dtypes: [dtype] });
       expect(report.checks.filter(({ ok }) => !ok).map(describeCheck)).toEqual([]);
       expect(skips(report)).toEqual([]);
-      expect(report.passed).toBeGreaterThan(2 * networkCases.length - 20);
+      expect(report.passed).toBeGreaterThan(
+        2 * networkCases.filter((each) => size === "all" || each.size === size).length - 10,
+      );
     },
     240_000,
   );

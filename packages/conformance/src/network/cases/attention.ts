@@ -141,6 +141,23 @@ export const attentionCases: readonly NetworkCase[] = [
       d.output("y", d.g.attention(query, key, value, { dense: true }));
     },
   },
+  {
+    size: "large",
+    name: "attention: every block, text of different lengths, NaN behind it",
+    draw: (d) => {
+      const [batch, heads, visual, text, headDim] = [2, 2, 140, 40, 64];
+      const textValid = [40, 23];
+      const tokens = visual + text;
+      const edit = (values: Float32Array) =>
+        values.forEach((_, i) => {
+          const item = Math.floor(i / (heads * tokens * headDim));
+          if (Math.floor(i / headDim) % tokens >= visual + textValid[item]) values[i] = Number.NaN;
+        });
+      const shape = [batch, heads, tokens, headDim];
+      const [query, key, value] = ["query", "key", "value"].map((name) => d.input(name, shape, { edit }));
+      d.output("y", d.g.attention(query, key, value, { dense: true, textTokens: text, textValid }));
+    },
+  },
   ...(["none", "tail"] as const).map(
     (rectify): NetworkCase => ({
       size: "large",
