@@ -91,7 +91,9 @@ function block(g: Builder, x: Value, context: Context, layer: number): Value {
   const a = g.norm(x, modulated(shift1, scale1));
   probe?.("attn1_in", a);
   const attended = selfAttention(g, a, context, layer, probe);
-  x = g.linear(attended, g.linearWeights(`${name}.attn1.to_out.0`, dim, dim), {
+  const out1 = g.linearWeights(`${name}.attn1.to_out.0`, dim, dim);
+  probe?.("attn1_out", g.linear(attended, out1));
+  x = g.linear(attended, out1, {
     gate: gate1,
     residual: x,
     ...(index && { index }),
@@ -105,7 +107,9 @@ function block(g: Builder, x: Value, context: Context, layer: number): Value {
   });
   probe?.("attn2_in", b);
   const crossed = crossAttention(g, b, context, `${name}.attn2`, probe);
-  x = g.linear(crossed, g.linearWeights(`${name}.attn2.to_out.0`, dim, dim), { residual: x });
+  const out2 = g.linearWeights(`${name}.attn2.to_out.0`, dim, dim);
+  probe?.("attn2_out", g.linear(crossed, out2));
+  x = g.linear(crossed, out2, { residual: x });
 
   const up = g.linearWeights(`${name}.ffn.net.0.proj`, ffnDim, dim);
   const down = g.linearWeights(`${name}.ffn.net.2`, dim, ffnDim);
@@ -114,6 +118,7 @@ function block(g: Builder, x: Value, context: Context, layer: number): Value {
     const c = g.norm(middle, modulated(shift2, scale2));
     probe?.("ffn_in", c);
     const hidden = g.linear(c, up, { activation: "gelu-tanh" });
+    probe?.("ffn_out", g.linear(hidden, down));
     return g.linear(hidden, down, { gate: gate2, residual: middle, ...(index && { index }) });
   });
   probe?.("out", x);
