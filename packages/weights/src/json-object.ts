@@ -6,16 +6,19 @@ const MOST_LEVELS = 32;
 /**
  * Parses a JSON object and refuses what `JSON.parse` lets pass: duplicate keys (the last one would win silently) and
  * `__proto__` (which means something else in a record).
+ *
+ * @param what the file, for error messages
+ * @param part what the text is in that file
  */
-export function parseJsonObject(text: string, what: string): Record<string, unknown> {
-  checkKeys(text, what);
+export function parseJsonObject(text: string, what: string, part = "the header"): Record<string, unknown> {
+  checkKeys(text, what, part);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    malformed(what, `the header is not JSON (${(cause as Error).message})`, { cause });
+    malformed(what, `${part} is not JSON (${(cause as Error).message})`, { cause });
   }
-  if (!isRecord(value)) malformed(what, "the header is not a JSON object");
+  if (!isRecord(value)) malformed(what, `${part} is not a JSON object`);
   return value;
 }
 
@@ -23,7 +26,7 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Walks over the text with one set of keys per open object; leaves errors of syntax to the parser. */
-function checkKeys(text: string, what: string): void {
+function checkKeys(text: string, what: string, part: string): void {
   const open: (Set<string> | undefined)[] = [];
   let last = "";
   for (let at = 0; at < text.length; at++) {
@@ -37,7 +40,7 @@ function checkKeys(text: string, what: string): void {
       case "{":
       case "[":
         open.push(text[at] === "{" ? new Set() : undefined);
-        if (open.length > MOST_LEVELS) malformed(what, `the header nests deeper than ${MOST_LEVELS} levels`);
+        if (open.length > MOST_LEVELS) malformed(what, `${part} nests deeper than ${MOST_LEVELS} levels`);
         break;
       case "}":
       case "]":
@@ -45,7 +48,7 @@ function checkKeys(text: string, what: string): void {
         break;
       case ":": {
         const keys = open.at(-1);
-        if (keys) addKey(keys, last, what);
+        if (keys) addKey(keys, last, what, part);
       }
     }
   }
@@ -61,10 +64,10 @@ function closingQuote(text: string, start: number): number {
   return text.length;
 }
 
-function addKey(keys: Set<string>, literal: string, what: string): void {
+function addKey(keys: Set<string>, literal: string, what: string, part: string): void {
   const key = literal.includes("\\") ? decodeString(literal) : literal.slice(1, -1);
-  if (key === "__proto__") malformed(what, 'the header uses the name "__proto__"', { remedy: "Rename that entry." });
-  if (keys.has(key)) malformed(what, `the header names ${JSON.stringify(key)} twice`);
+  if (key === "__proto__") malformed(what, `${part} uses the name "__proto__"`, { remedy: "Rename that entry." });
+  if (keys.has(key)) malformed(what, `${part} names ${JSON.stringify(key)} twice`);
   keys.add(key);
 }
 

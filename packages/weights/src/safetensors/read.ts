@@ -1,9 +1,8 @@
-import { type HostTensor, SpaAttnError } from "@spaattn/core";
+import type { HostTensor } from "@spaattn/core";
 import { type ByteInput, type ByteSource, readBytes, toSource } from "../byte-source.js";
 import { malformed } from "../malformed.js";
-import { readTensor } from "../read-tensor.js";
-import { fileTypeBytes, fileTypeToDType } from "./dtypes.js";
 import { headerLength, parseHeader, type SafetensorsEntry, type SafetensorsHeader } from "./header.js";
+import { type Rows, readRows } from "./read-rows.js";
 
 /** An open safetensors file: the header is read and checked, the tensors are read one by one on demand. */
 export class Safetensors {
@@ -34,21 +33,15 @@ export class Safetensors {
   }
 
   /**
-   * Reads one tensor; memory for that tensor alone is taken.
+   * Reads one tensor, or some of its rows; memory for those alone is taken.
+   *
+   * Integers of other widths become i32.
    *
    * @throws RangeError when there is no such tensor.
    * @throws SpaAttnError MalformedFile when its dtype does not exist, Unsupported when it has no counterpart here.
    */
-  async tensor(name: string): Promise<HostTensor> {
-    const { fileType, shape, offset } = this.entry(name);
-    const dtype = fileTypeToDType(fileType);
-    if (dtype) return readTensor(this.source, offset, dtype, shape);
-    const at = `tensor ${JSON.stringify(name)} has dtype ${JSON.stringify(fileType)}`;
-    if (fileTypeBytes(fileType) === undefined)
-      malformed(this.source.name, `${at}, which is unknown`, { remedy: "Write it as F32, F16 or BF16." });
-    throw new SpaAttnError("Unsupported", `${this.source.name}: ${at}, which cannot be read as a tensor.`, {
-      remedy: "Convert it to F64, F32, F16, BF16, I32, U16, U8 or BOOL, or take its bytes with bytes().",
-    });
+  async tensor(name: string, rows?: Rows): Promise<HostTensor> {
+    return readRows(this.source, this.entry(name), rows);
   }
 
   /** The raw bytes of one tensor. */
