@@ -27,7 +27,7 @@ module.exports = {
     only("backend-cuda", ["core", "attention", "nn"]),
     only("weights", ["core"]),
     only("io", ["core", "attention", "weights"]),
-    only("networks", ["core", "attention", "nn", "weights"]),
+    only("networks", ["core", "attention", "nn"]),
     only("diffusion", ["core", "attention", "nn", "weights", "networks", "models"]),
     only("conformance", ["core", "attention", "nn", "layout", "mask", "rectify", "reference", "io"]),
     only("models", ["core", "attention", "layout", "mask"]),
