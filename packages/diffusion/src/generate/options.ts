@@ -100,8 +100,17 @@ export interface GenerationDefaults {
   readonly shift?: number;
 }
 
-/** @throws RangeError that names the option */
-export function checkNumbers(options: GenerateOptions): void {
+const NAMES: ReadonlySet<string> = new Set<keyof GenerateOptions>([
+  ...(["prompt", "negativePrompt", "image", "lastImage", "width", "height", "frames", "fps", "steps"] as const),
+  ...(["guidance", "guidance2", "shift", "seed", "noise", "textRows", "signal", "onProgress", "onStep"] as const),
+]);
+
+/** @throws RangeError or TypeError that names the option */
+export function checkOptions(options: GenerateOptions): void {
+  for (const name of Object.keys(options))
+    if (!NAMES.has(name)) throw new TypeError(`options.${name} is not known; there are ${[...NAMES].join(", ")}`);
+  checkText("prompt", options.prompt);
+  if (options.negativePrompt !== undefined) checkText("negativePrompt", options.negativePrompt);
   const integers = ["width", "height", "frames", "steps", "seed", "textRows"] as const;
   for (const name of integers) {
     const value = options[name];
@@ -115,4 +124,11 @@ export function checkNumbers(options: GenerateOptions): void {
   }
   if (options.seed !== undefined && options.noise)
     throw new TypeError("options.seed and options.noise exclude each other");
+}
+
+function checkText(name: string, text: unknown): void {
+  const features = text as TextFeatures | undefined;
+  if (typeof text === "string" || (features?.values instanceof Float32Array && Number.isSafeInteger(features.rows)))
+    return;
+  throw new TypeError(`options.${name} must be a string or features { rows, values }, got ${typeof text}`);
 }

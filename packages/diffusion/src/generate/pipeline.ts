@@ -4,7 +4,7 @@ import { type WanSettings, wanSettings } from "../wan/settings.js";
 import { type SizeRule, sizeForImage } from "../wan/size.js";
 import { type ComponentOptions, Components } from "./components.js";
 import { Generation } from "./generation.js";
-import { checkNumbers, type GeneratedVideo, type GenerateOptions, type GenerationDefaults } from "./options.js";
+import { checkOptions, type GeneratedVideo, type GenerateOptions, type GenerationDefaults } from "./options.js";
 
 export interface PipelineOptions extends ComponentOptions {
   /** Sizes and numbers of a model that was not published; what is left out must be given for every video. */
@@ -78,7 +78,7 @@ export class WanPipeline {
    * @throws SpaAttnError FileAccess, MalformedFile, OutOfMemory, Unsupported or Aborted
    */
   async generate(options: GenerateOptions): Promise<GeneratedVideo> {
-    checkNumbers(options);
+    checkOptions(options);
     const settings = { ...this.defaultsFor(options.image), ...given(options) };
     const generation = new Generation(this.#components, this.sizeRule, options, settings);
     const result = this.#queue.then(() => {
