@@ -12,7 +12,7 @@ import { loadTokenizer } from "../tokenizer/load.js";
 import type { ClipContext } from "./image.js";
 import type { TextContext } from "./text.js";
 import type { TransformerContext } from "./transformer.js";
-import type { VaeContext } from "./vae.js";
+import type { VaeContext } from "./vae-passes.js";
 import { WeightStore } from "./weight-store.js";
 
 export interface ComponentOptions {

@@ -5,15 +5,15 @@ import type { LatentSize } from "../wan/condition.js";
 import { type ExpertStep, expertPlan } from "../wan/experts.js";
 import { checkVideoSize, type SizeRule } from "../wan/size.js";
 import type { Components } from "./components.js";
+import { byteSink, decodeFlop, decodeTiled, decodeWhole, tilesFor } from "./decode.js";
 import { type DenoiseTask, denoise, type StepResult } from "./denoise.js";
-import { toByte } from "./image.js";
 import { checkImages, imageFlop, prepareImages, textFeatures } from "./inputs.js";
 import type { GeneratedVideo, GenerateOptions, GenerationDefaults } from "./options.js";
 import { Previewer } from "./previewer.js";
 import { ProgressMeter } from "./progress.js";
 import { padFeatures } from "./text.js";
+import type { TileRule } from "./tiles.js";
 import { transformerFlop } from "./transformer.js";
-import { VaeDecoder } from "./vae.js";
 
 /** One video in the making. */
 export class Generation {
@@ -90,7 +90,7 @@ export class Generation {
     const calls = plan.reduce((sum, { guidance }) => sum + (needsNegative(guidance) ? 2 : 1), 0);
     const shape = { size: this.#size, textRows: await this.#textRows(), imageRows: 0, firstGiven: false };
     const call = transformerFlop(await this.#components.expert(plan[0].component), shape);
-    const decode = new VaeDecoder(await this.#components.decoder(), this.#size).flop;
+    const decode = decodeFlop(await this.#components.decoder(), this.#size, await this.#tiles());
     return calls * call + decode + (await imageFlop(this.#components, this.#options, this.#size));
   }
 
@@ -129,19 +129,20 @@ export class Generation {
 
   async #decode(latents: Float32Array, meter: ProgressMeter): Promise<Uint8Array> {
     const { width, height, frames } = this.#settings;
+    const { signal } = this.#options;
     const data = new Uint8Array(frames * height * width * 3);
-    const decoder = new VaeDecoder(await this.#components.decoder(), this.#size);
-    try {
-      let at = 0;
-      for await (const pixels of decoder.decode(latents, meter, this.#options.signal)) {
-        for (let i = 0; i < pixels.length; i++) data[at + i] = toByte(pixels[i]);
-        at += pixels.length;
-      }
-      return data;
-    } finally {
-      decoder.dispose();
-      await this.#components.release("vae");
-    }
+    const sink = byteSink(data, height, width);
+    const context = await this.#components.decoder();
+    const task = { context, size: this.#size, latents, ...(signal && { signal }) };
+    const tiles = await this.#tiles();
+    if (tiles) await decodeTiled(task, tiles, meter, sink);
+    else await decodeWhole(task, meter, sink);
+    await this.#components.release("vae");
+    return data;
+  }
+
+  async #tiles(): Promise<TileRule | undefined> {
+    return tilesFor(await this.#components.decoder(), this.#size, this.#options.tiling ?? "auto");
   }
 }
 

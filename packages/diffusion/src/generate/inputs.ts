@@ -4,7 +4,7 @@ import { imageFeatures, planesOf } from "./image.js";
 import type { GenerateOptions, TextFeatures } from "./options.js";
 import type { ProgressMeter } from "./progress.js";
 import { encodeText } from "./text.js";
-import { VaeEncoder } from "./vae.js";
+import { VaeEncoder } from "./vae-encoder.js";
 
 /** How a model takes an image: not at all, as channels beside the noisy ones, or as the first latent frame. */
 export type ImageMode = "none" | "channels" | "first-frame";

@@ -58,6 +58,11 @@ export interface GenerateOptions {
   readonly noise?: Float32Array;
   /** Rows of text the model sees; default: what its tokenizer says, at most 512. */
   readonly textRows?: number;
+  /**
+   * Whether the VAE decodes in tiles of 256 pixels that fade over each other; pixels differ a little. Default `auto`: where
+   * the whole does not fit the memory limit.
+   */
+  readonly tiling?: boolean | "auto";
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
   /** What it returns is awaited. */
@@ -102,13 +107,26 @@ export interface GenerationDefaults {
 
 const NAMES: ReadonlySet<string> = new Set<keyof GenerateOptions>([
   ...(["prompt", "negativePrompt", "image", "lastImage", "width", "height", "frames", "fps", "steps"] as const),
-  ...(["guidance", "guidance2", "shift", "seed", "noise", "textRows", "signal", "onProgress", "onStep"] as const),
+  ...([
+    "guidance",
+    "guidance2",
+    "shift",
+    "seed",
+    "noise",
+    "textRows",
+    "tiling",
+    "signal",
+    "onProgress",
+    "onStep",
+  ] as const),
 ]);
 
 /** @throws RangeError or TypeError that names the option */
 export function checkOptions(options: GenerateOptions): void {
   for (const name of Object.keys(options))
     if (!NAMES.has(name)) throw new TypeError(`options.${name} is not known; there are ${[...NAMES].join(", ")}`);
+  if (options.tiling !== undefined && options.tiling !== "auto" && typeof options.tiling !== "boolean")
+    throw new TypeError(`options.tiling must be true, false or "auto", got ${String(options.tiling)}`);
   checkText("prompt", options.prompt);
   if (options.negativePrompt !== undefined) checkText("negativePrompt", options.negativePrompt);
   const integers = ["width", "height", "frames", "steps", "seed", "textRows"] as const;

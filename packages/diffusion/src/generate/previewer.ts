@@ -4,7 +4,7 @@ import type { LatentSize } from "../wan/condition.js";
 import type { Components } from "./components.js";
 import { fitPreview, type PreviewMap, previewFrame } from "./preview.js";
 import { ProgressMeter } from "./progress.js";
-import { VaeDecoder } from "./vae.js";
+import { VaeDecoder } from "./vae-decoder.js";
 
 /** Latents per side of the picture that the map is fitted to. */
 const SIDE = 16;
