@@ -86,3 +86,19 @@ export function effectGap(a: usize, b: usize, o: usize): f32 {
   }
   return sum4(sum);
 }
+
+/** to[16] = row . table */
+export function projectRow(from: usize, table: usize, row: usize, to: usize): void {
+  let a = f32x4.splat(0), b = f32x4.splat(0), c = f32x4.splat(0), d = f32x4.splat(0);
+  for (const end = from + row; from < end; from += 4, table += 64) {
+    const x = v128.load32_splat(from);
+    a = madd(x, v128.load(table), a);
+    b = madd(x, v128.load(table, 16), b);
+    c = madd(x, v128.load(table, 32), c);
+    d = madd(x, v128.load(table, 48), d);
+  }
+  v128.store(to, a);
+  v128.store(to, b, 16);
+  v128.store(to, c, 32);
+  v128.store(to, d, 48);
+}
