@@ -102,3 +102,16 @@ export function projectRow(from: usize, table: usize, row: usize, to: usize): vo
   v128.store(to, c, 32);
   v128.store(to, d, 48);
 }
+
+/** |row|^2 in four sums: one alone would wait for every addition. */
+export function square(from: usize, row: usize): f32 {
+  let a = f32x4.splat(0), b = f32x4.splat(0), c = f32x4.splat(0), d = f32x4.splat(0);
+  for (const end = from + row; from < end; from += 64) {
+    const x = v128.load(from), y = v128.load(from, 16), z = v128.load(from, 32), t = v128.load(from, 48);
+    a = madd(x, x, a);
+    b = madd(y, y, b);
+    c = madd(z, z, c);
+    d = madd(t, t, d);
+  }
+  return sum4(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)));
+}

@@ -25,7 +25,7 @@ export function levelsScratch(p: LevelsParameters): number {
   const attend = 4 * (2 * L.TILE_ROWS * d + L.TILE_ROWS * L.TILE_COLUMNS + 40 * L.TILE_ROWS + 2 * L.TILE_COLUMNS);
   const gathered = 4 * 2 * L.TILE_COLUMNS * d + 2048;
   // Keys, values, the spreads of the nodes.
-  const nodes = 4 * (2 * blockSize * d + p.columns * d + 2 * d) + 4096;
+  const nodes = 4 * (2 * blockSize * d + p.columns * d + 2 * d) + 8192;
   // Keys beside values, a raw copy, means and the work of the bisection.
   const split = 4 * (3 * blockSize * d + 12 * d) + 8192;
   const clusters = 4 * d * (p.clusters + 1) + 4 * (p.n + 16);
