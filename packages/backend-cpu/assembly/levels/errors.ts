@@ -5,7 +5,7 @@ import { LOG2E, madd } from "../math";
 import { addRows, dot } from "../rows";
 import { addTextValues, textLogits } from "../text";
 import { blockErrors } from "./block-errors";
-import { dotsPair, projectRow, sumPair } from "./products";
+import { addCoarse, dotsPair, projectRow, square, sumPair } from "./products";
 import * as S from "./scratch";
 import { softmaxLevel, softmaxProbe } from "./softmax";
 import { blockColumns, levelColumn } from "./tree";
@@ -127,7 +127,10 @@ function outputs(job: usize, first: i32, j: i32, block: usize): void {
   const place = j * columns;
   const values = at(job, V.NODE_VALUE) + <usize>(first + place) * row;
   const mean = S.meanWeights(job, block) + (<usize>place << 2);
-  for (let level = 0; level <= depth; level++) {
+  const coarse = <usize>levelColumn(depth, 1);
+  if (depth > 0)
+    addCoarse(mean + (coarse << 2), values + coarse * row, row, S.outputRow(job, block, 1), S.outputRow(job, block, 0));
+  for (let level = depth > 0 ? 2 : 0; level <= depth; level++) {
     const column = <usize>levelColumn(depth, level);
     addRows(mean + (column << 2), values + column * row, 1 << level, row, S.outputRow(job, block, level));
   }
@@ -156,6 +159,10 @@ function finish(job: usize, i: i32, first: i32, block: usize): void {
       for (let x: usize = 0; x < 64; x += 16)
         v128.store(out + x, f32x4.add(v128.load(out + x), v128.load(leaves + x)));
     }
+  }
+  for (let level = 0; level <= int(job, V.DEPTH); level++) {
+    const output = S.outputRow(job, block, level);
+    store<f32>(S.outputLengths(job, block) + (<usize>level << 2), square(output, row));
   }
   if (at(job, V.OUTPUT_POWER) != 0)
     store<f32>(at(job, V.OUTPUT_POWER) + (<usize>i << 2), live == 0 ? ofMean(job, block, row) : ofProbes(job, first, live, block, row));

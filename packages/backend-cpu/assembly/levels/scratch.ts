@@ -31,7 +31,7 @@ import { blockColumns } from "./tree";
   return probeWeights(job, block, probeSlots(job));
 }
 
-/** Room for the products of one key block's columns. */
+/** Room for the products of one key block's columns, and four more. */
 @inline export function products(job: usize, block: usize): usize {
   return probeWeights(job, block, probeSlots(job) + 1);
 }
@@ -41,9 +41,14 @@ import { blockColumns } from "./tree";
   return probeWeights(job, block, probeSlots(job) + 2) + <usize>r * (paddedText(job) << 2);
 }
 
-/** Scaled probes, a free row, the outputs of each level: rows of headDim. */
+/** Scaled probes, the lengths of the outputs, the outputs of each level: rows of headDim. */
 @inline export function rowSlot(job: usize, block: usize, index: i32): usize {
   return textWeights(job, block, probeSlots(job) + 2) + <usize>index * rowBytes(job);
+}
+
+/** Squared length of each level's output. */
+@inline export function outputLengths(job: usize, block: usize): usize {
+  return rowSlot(job, block, probeSlots(job));
 }
 
 @inline export function outputRow(job: usize, block: usize, level: i32): usize {
