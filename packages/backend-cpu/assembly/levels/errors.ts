@@ -2,11 +2,10 @@ import * as V from "../../src/levels/job-layout";
 import * as L from "../../src/job-layout";
 import { at, fill, float, int, rowBytes } from "../job";
 import { LOG2E, madd } from "../math";
-import { addRows, dot, dots } from "../rows";
+import { addRows, dot } from "../rows";
 import { addTextValues, textLogits } from "../text";
 import { blockErrors } from "./block-errors";
-import { projectRow } from "./nodes";
-import { dotsPair, sumPair } from "./products";
+import { addCoarse, dotsPair, projectRow, square, sumPair } from "./products";
 import * as S from "./scratch";
 import { softmaxLevel, softmaxProbe } from "./softmax";
 import { blockColumns, levelColumn } from "./tree";
@@ -30,7 +29,7 @@ export function errors(job: usize, unit: i32, scratch: usize): void {
       blockErrors(job, load<i32>(members + (<usize>b << 2)), first, j, scratch + <usize>b * bytes);
 }
 
-/** Scaled probes and spread; empty sums. */
+/** Scaled probes. */
 function begin(job: usize, i: i32, block: usize): void {
   const row = rowBytes(job);
   const parts = int(job, V.PARTS);
@@ -42,19 +41,14 @@ function begin(job: usize, i: i32, block: usize): void {
     const to = S.rowSlot(job, block, r);
     for (let x: usize = 0; x < row; x += 16) v128.store(to + x, f32x4.mul(base2, v128.load(probe + x)));
   }
-  const spread = at(job, L.QUERY_SPREAD) + <usize>i * row;
-  const square = f32x4.splat(scale * scale);
-  const to = S.spreadRow(job, block);
-  for (let x: usize = 0; x < row; x += 16) v128.store(to + x, f32x4.mul(square, v128.load(spread + x)));
 }
 
-/** Products of one key block's nodes: variances, and logits of the probes before bias. */
+/** Logits of the probes for one key block's nodes, before bias. */
 function products(job: usize, first: i32, j: i32, block: usize): void {
   const row = rowBytes(job);
   const columns = blockColumns(job);
   const offset = <usize>(first + j * columns) * row;
   const place = <usize>(j * columns) << 2;
-  dots(S.spreadRow(job, block), at(job, V.NODE_SPREAD) + offset, columns, row, S.variances(job, block) + place);
   const keys = at(job, V.NODE_KEY) + offset;
   for (let r = 0; r < S.probeSlots(job); r += 2)
     dotsPair(
@@ -94,21 +88,19 @@ function weights(job: usize, i: i32, first: i32, block: usize): void {
   }
 }
 
-/** Capped variances, biases, and the logits of probes and mean query with them, in units of log 2. */
+/** Biases, and the logits of probes and mean query with them, in units of log 2. */
 function bias(job: usize, i: i32, first: i32, columns: i32, block: usize): void {
   const parts = int(job, V.PARTS);
   const slots = S.probeSlots(job);
   const line = S.paddedColumns(job) << 2;
   const mass = at(job, V.NODE_MASS) + (<usize>first << 2);
-  const tau = S.variances(job, block);
+  const tau = at(job, V.VARIANCE) + (<usize>(i * columns) << 2);
   const hMax = f32x4.splat(float(job, L.H_MAX));
   const mMin = f32x4.splat(float(job, L.M_MIN));
-  const cap = f32x4.splat(float(job, L.TAU_MAX));
   const two = f32x4.splat(2);
   const base2 = f32x4.splat(LOG2E);
   const share = at(job, V.PROBE_SHARE) + (<usize>(i * parts) << 2);
   const mean = S.meanWeights(job, block);
-  const out = S.biases(job, block);
   for (let x: usize = 0, end = <usize>columns << 2; x < end; x += 16) {
     const m = v128.load(mass + x);
     const t = v128.load(tau + x);
@@ -116,8 +108,6 @@ function bias(job: usize, i: i32, first: i32, columns: i32, block: usize): void 
     const linear = f32x4.sub(f32x4.sqrt(f32x4.mul(f32x4.mul(two, floor), t)), floor);
     const shift = v128.bitselect(f32x4.mul(t, f32x4.splat(0.5)), linear, f32x4.le(t, f32x4.mul(two, floor)));
     const b = f32x4.mul(base2, f32x4.add(m, f32x4.pmin(shift, hMax)));
-    v128.store(tau + x, f32x4.pmin(t, cap));
-    v128.store(out + x, b);
     let logit = f32x4.mul(base2, f32x4.add(m, shift));
     let g = block + x;
     for (let r = 0; r < slots; r++, g += line) {
@@ -137,7 +127,10 @@ function outputs(job: usize, first: i32, j: i32, block: usize): void {
   const place = j * columns;
   const values = at(job, V.NODE_VALUE) + <usize>(first + place) * row;
   const mean = S.meanWeights(job, block) + (<usize>place << 2);
-  for (let level = 0; level <= depth; level++) {
+  const coarse = <usize>levelColumn(depth, 1);
+  if (depth > 0)
+    addCoarse(mean + (coarse << 2), values + coarse * row, row, S.outputRow(job, block, 1), S.outputRow(job, block, 0));
+  for (let level = depth > 0 ? 2 : 0; level <= depth; level++) {
     const column = <usize>levelColumn(depth, level);
     addRows(mean + (column << 2), values + column * row, 1 << level, row, S.outputRow(job, block, level));
   }
@@ -166,6 +159,10 @@ function finish(job: usize, i: i32, first: i32, block: usize): void {
       for (let x: usize = 0; x < 64; x += 16)
         v128.store(out + x, f32x4.add(v128.load(out + x), v128.load(leaves + x)));
     }
+  }
+  for (let level = 0; level <= int(job, V.DEPTH); level++) {
+    const output = S.outputRow(job, block, level);
+    store<f32>(S.outputLengths(job, block) + (<usize>level << 2), square(output, row));
   }
   if (at(job, V.OUTPUT_POWER) != 0)
     store<f32>(at(job, V.OUTPUT_POWER) + (<usize>i << 2), live == 0 ? ofMean(job, block, row) : ofProbes(job, first, live, block, row));

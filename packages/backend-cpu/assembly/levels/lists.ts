@@ -1,7 +1,6 @@
 import * as V from "../../src/levels/job-layout";
 import * as L from "../../src/job-layout";
-import { at, float, int, rowBytes } from "../job";
-import { dot } from "../rows";
+import { at, float, int } from "../job";
 import { blockColumns, levelColumn } from "./tree";
 
 /** Unit: a query block. The blocks it attends exactly, and the columns of nodes with their biases (levels.md section 5). */
@@ -25,6 +24,7 @@ export function lists(job: usize, i: i32): void {
   const place = <usize>(i * int(job, V.LIST_STRIDE)) << 2;
   const listed = at(job, V.COLUMNS_LISTED) + place;
   const biases = at(job, V.COLUMN_BIAS) + place;
+  const variance = at(job, V.VARIANCE) + (<usize>(i * n * columns) << 2);
   let rows: usize = 0;
   for (let level = depth; level >= 0; level--)
     for (let j = 0; j < n; j++) {
@@ -34,7 +34,7 @@ export function lists(job: usize, i: i32): void {
         const mass = load<f32>(at(job, V.NODE_MASS) + (<usize>(first + column) << 2));
         if (mass == -Infinity) continue;
         store<i32>(listed + rows, column);
-        store<f32>(biases + rows, bias(job, i, first + column, mass));
+        store<f32>(biases + rows, bias(job, load<f32>(variance + (<usize>column << 2)), mass));
         rows += 4;
       }
     }
@@ -42,11 +42,7 @@ export function lists(job: usize, i: i32): void {
 }
 
 /** b = m + min(h, h_max) of one node for one query block (beyond.md section 5). */
-function bias(job: usize, i: i32, column: i32, mass: f32): f32 {
-  const row = rowBytes(job);
-  const scale = float(job, L.SCALE);
-  const spread = at(job, L.QUERY_SPREAD) + <usize>i * row;
-  const tau = scale * scale * dot(spread, at(job, V.NODE_SPREAD) + <usize>column * row, row);
+function bias(job: usize, tau: f32, mass: f32): f32 {
   const m = max(mass, float(job, L.M_MIN));
   const shift: f32 = tau <= 2 * m ? tau / 2 : sqrt<f32>(2 * m * tau) - m;
   return mass + min(shift, float(job, L.H_MAX));

@@ -5,8 +5,9 @@ import { at, fill, filled, float, int, rowBytes } from "../job";
 import { addAll, scaleRow } from "../rows";
 import { sum4 } from "../math";
 import { bisect } from "./bisect";
+import { projectRow } from "./products";
 
-/** Unit: a visual block. How far its keys and values are from their means (levels.md section 2). */
+/** Unit: a visual block. How far its keys and values are from their means (levels.md section 2); values projected. */
 export function spreads(job: usize, block: i32, scratch: usize): void {
   const size = int(job, L.BLOCK_SIZE);
   const row = rowBytes(job);
@@ -14,7 +15,11 @@ export function spreads(job: usize, block: i32, scratch: usize): void {
   const mean = scratch + <usize>size * row;
   const out = at(job, V.SPREADS) + (<usize>block << 3);
   store<f32>(out, spread(rowsOf(job, L.KEY, block * size, valid, scratch), valid, row, mean));
-  store<f32>(out, spread(rowsOf(job, L.VALUE, block * size, valid, scratch), valid, row, mean), 4);
+  const values = rowsOf(job, L.VALUE, block * size, valid, scratch);
+  store<f32>(out, spread(values, valid, row, mean), 4);
+  const projected = at(job, V.TOKEN_PROJECTED) + (<usize>(block * size) << 6);
+  for (let r = 0; r < valid; r++)
+    projectRow(values + <usize>r * row, at(job, V.PROJECTION), row, projected + <usize>r * 64);
 }
 
 function spread(rows: usize, count: i32, row: usize, mean: usize): f32 {

@@ -26,30 +26,28 @@ import { blockColumns } from "./tree";
   return block + <usize>r * (paddedColumns(job) << 2);
 }
 
-/** Logits, then weights of the mean query; variances; biases. */
+/** Logits, then weights of the mean query. */
 @inline export function meanWeights(job: usize, block: usize): usize {
   return probeWeights(job, block, probeSlots(job));
 }
 
-@inline export function variances(job: usize, block: usize): usize {
+/** Room for the products of one key block's columns, and four more. */
+@inline export function products(job: usize, block: usize): usize {
   return probeWeights(job, block, probeSlots(job) + 1);
-}
-
-@inline export function biases(job: usize, block: usize): usize {
-  return probeWeights(job, block, probeSlots(job) + 2);
 }
 
 /** Logits and weights of the text: of each probe, of the mean query, and room for a copy. */
 @inline export function textWeights(job: usize, block: usize, r: i32): usize {
-  return probeWeights(job, block, probeSlots(job) + 3) + <usize>r * (paddedText(job) << 2);
+  return probeWeights(job, block, probeSlots(job) + 2) + <usize>r * (paddedText(job) << 2);
 }
 
-/** Scaled probes, the scaled spread, the outputs of each level: rows of headDim. */
+/** Scaled probes, the lengths of the outputs, the outputs of each level: rows of headDim. */
 @inline export function rowSlot(job: usize, block: usize, index: i32): usize {
   return textWeights(job, block, probeSlots(job) + 2) + <usize>index * rowBytes(job);
 }
 
-@inline export function spreadRow(job: usize, block: usize): usize {
+/** Squared length of each level's output. */
+@inline export function outputLengths(job: usize, block: usize): usize {
   return rowSlot(job, block, probeSlots(job));
 }
 

@@ -1,5 +1,5 @@
 import type { HostTensor } from "@spaattn/core";
-import { type HeadEstimate, holdClusters, restoreHeads } from "./estimate.js";
+import { type HeadEstimate, restoreHeads, summariseClusters } from "./estimate.js";
 import { COLUMN_BIAS, COLUMNS_LISTED, EXACT, LIST_COUNTS, LIST_STRIDE } from "./job-layout.js";
 import { tooLarge } from "./memory.js";
 import { PHASES } from "./phases.js";
@@ -43,7 +43,8 @@ export async function attendHeads(
     const perBlock = p.geometry.blockSize / 64;
     for (let first = 0; first < Math.max(...counts); first += memory.clusters) {
       const end = first + memory.clusters;
-      if (!kept) await holdClusters(window, first, counts);
+      if (!kept)
+        await summariseClusters(window, first, first, (index) => Math.min(memory.clusters, counts[index] - first));
       const rowsOf = (index: number) => {
         const { cluster } = estimates[index];
         return Array.from(cluster.keys()).filter((i) => cluster[i] >= first && cluster[i] < end);

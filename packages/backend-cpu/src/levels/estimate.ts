@@ -28,12 +28,15 @@ export async function estimateHeads(window: HeadWindow): Promise<HeadEstimate[]>
   for (const name of ["pack", "pool", "cluster", "query", "spreads", "order"] as const) await window.run(PHASES[name]);
   const found = await Promise.all(heads.map((_, index) => readClusters(window, index)));
   const wantsNodes = NODES.some((name) => p.extras.has(name));
+  const units = writeMembers(window, found);
   if (p.choose || wantsNodes)
     for (let first = 0; first < p.clusters; first += window.memory.clusters) {
-      const counts = found.map(({ clusters }) => (wantsNodes ? p.clusters : clusters));
-      await holdClusters(window, first, counts);
+      // One cluster after the other: the estimate finds its nodes in the cache.
+      for (let c = first; c < Math.min(p.clusters, first + window.memory.clusters); c++) {
+        await summariseClusters(window, first, c, (index) => Number(wantsNodes || c < found[index].clusters));
+        if (p.choose) await window.run(PHASES.errors, 1 / p.clusters, (index) => units[index][c]);
+      }
       if (wantsNodes) await storeAllNodes(window, first);
-      if (p.choose) await estimateClusters(window, first, found);
     }
   const estimates: HeadEstimate[] = [];
   for (const [index, { cluster, clusters }] of found.entries()) {
@@ -64,17 +67,32 @@ export async function restoreHeads(window: HeadWindow, estimates: readonly HeadE
       STATE.forEach((slot, i) => void window.writeNumbers(window.at(index, slot), state[i]));
     });
   });
+  writeMembers(window, estimates);
   await window.run(PHASES.pack);
 }
 
-/** Summarises all nodes at the anchors of a window of clusters. */
-export async function holdClusters(window: HeadWindow, first: number, counts: readonly number[]): Promise<void> {
-  const { clusters: size } = window.memory;
+/**
+ * Summarises all nodes at a few anchors.
+ *
+ * @param held the first cluster that is held
+ * @param first the first to work on
+ * @param count how many, for each head of the window
+ */
+export async function summariseClusters(
+  window: HeadWindow,
+  held: number,
+  first: number,
+  count: (index: number) => number,
+): Promise<void> {
+  let most = 0;
   window.heads.forEach((_, index) => {
-    window.set(index, V.CLUSTER_FIRST, first);
-    window.set(index, V.CLUSTER_COUNT, Math.max(0, Math.min(size, counts[index] - first)));
+    const own = Math.max(0, count(index));
+    most = Math.max(most, own);
+    window.set(index, V.CLUSTER_FIRST, held);
+    window.set(index, V.WORK_FIRST, first);
+    window.set(index, V.WORK_COUNT, own);
   });
-  await window.run(PHASES.nodes, size / window.p.clusters);
+  await window.run(PHASES.nodes, most / window.p.clusters);
 }
 
 async function readClusters(window: HeadWindow, index: number) {
@@ -98,30 +116,28 @@ async function storeAllNodes(window: HeadWindow, first: number): Promise<void> {
   }
 }
 
-/** Estimates the query blocks of the clusters that are held, a few of one cluster at a time. */
-async function estimateClusters(
-  window: HeadWindow,
-  first: number,
-  found: readonly { readonly cluster: Int32Array }[],
-): Promise<void> {
-  const { p, memory } = window;
+/** Lists the query blocks of every cluster; returns the units of the estimate, `[head][cluster]`. */
+export function writeMembers(window: HeadWindow, found: readonly { readonly cluster: Int32Array }[]): number[][][] {
+  const { p } = window;
   const most = blocksPerUnit(p);
-  const counts = found.map(({ cluster }, index) => {
+  return found.map(({ cluster }, index) => {
     const members: number[] = [];
-    const units: number[] = [];
-    for (let c = first; c < Math.min(p.clusters, first + memory.clusters); c++) {
+    const entries: number[] = [];
+    const starts = [0];
+    const units = Array.from({ length: p.clusters }, (_, c) => {
       const own = Array.from(cluster.keys()).filter((i) => cluster[i] === c);
+      const first = entries.length;
       for (let at = 0; at < own.length; at += most)
-        units.push((members.length + at) | (Math.min(most, own.length - at) << 16));
+        entries.push((members.length + at) | (Math.min(most, own.length - at) << 16));
       members.push(...own);
-    }
+      starts.push(members.length);
+      return Array.from({ length: entries.length - first }, (__, u) => first + u);
+    });
     window.writeNumbers(window.at(index, "members"), Int32Array.from(members));
-    window.writeNumbers(window.at(index, "units"), Int32Array.from(units));
-    return units.length;
+    window.writeNumbers(window.at(index, "starts"), Int32Array.from(starts));
+    window.writeNumbers(window.at(index, "units"), Int32Array.from(entries));
+    return units;
   });
-  await window.run(PHASES.errors, memory.clusters / p.clusters, (index) =>
-    Array.from({ length: counts[index] }, (_, u) => u),
-  );
 }
 
 /** The estimates as the choice takes them. */

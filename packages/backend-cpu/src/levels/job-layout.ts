@@ -14,9 +14,11 @@ export const PARTS = 324;
 export const CLUSTERS_WANTED = 328;
 /** f32 */
 export const GAMMA = 332;
-/** Clusters whose nodes are held at the moment. */
+/** The first cluster whose nodes are held at the moment. */
 export const CLUSTER_FIRST = 336;
-export const CLUSTER_COUNT = 340;
+/** Clusters OP_NODES works on: one after the other, so that the estimate finds their nodes in the cache. */
+export const WORK_COUNT = 340;
+export const WORK_FIRST = 352;
 /** Slots per query block of `COLUMNS_LISTED` and `COLUMN_BIAS`. */
 export const LIST_STRIDE = 344;
 /** 1: errors come from moments alone; PARTS is 1 then. */
@@ -34,6 +36,7 @@ export const SPREADS = 400;
 /** `[clusters held, columns, d]`, and without d. */
 export const NODE_KEY = 404;
 export const NODE_VALUE = 408;
+/** May be absent: the estimate needs the variances alone. */
 export const NODE_SPREAD = 412;
 export const NODE_MASS = 416;
 export const NODE_NOISE = 420;
@@ -56,9 +59,15 @@ export const LIST_COUNTS = 456;
 /** `[n, LIST_STRIDE]` i32 and f32 */
 export const COLUMNS_LISTED = 460;
 export const COLUMN_BIAS = 464;
-/** `[n]` i32: query blocks by cluster, and `[units]` i32: first member and, times 65536, number of members */
+/** `[n]` i32: query blocks by cluster; `[clusters + 1]` i32: where each cluster begins */
 export const MEMBERS = 468;
-export const ESTIMATE_UNITS = 472;
+export const MEMBER_START = 472;
+/** `[units]` i32: first member and, times 65536, number of members */
+export const ESTIMATE_UNITS = 476;
+/** `[n, columns]`: variance of the logits in every node, for every query block */
+export const VARIANCE = 480;
+/** `[n * blockSize, 16]`: projected values of the tokens */
+export const TOKEN_PROJECTED = 484;
 export const LEVELS_JOB_BYTES = 512;
 
 // Kernels; those of `job-layout.ts` work on these jobs as well.

@@ -12,7 +12,7 @@ function estimateBytes({ n, columns, probes, depth, geometry: g }: LevelsParamet
   const paddedColumns = (n * columns + 31) & ~15;
   const paddedText = (g.textTokens + 31) & ~15;
   const rows = (slots + 2 + depth) * g.headDim;
-  return 4 * ((slots + 3) * paddedColumns + (slots + 2) * paddedText + rows) + slots * (64 + 80 * n) + 4 * g.headDim;
+  return 4 * ((slots + 2) * paddedColumns + (slots + 2) * paddedText + rows) + slots * (64 + 80 * n) + 4 * g.headDim;
 }
 
 /** Query blocks of one cluster that are estimated together. */
@@ -24,8 +24,10 @@ export function levelsScratch(p: LevelsParameters): number {
   const { headDim: d, blockSize } = p.geometry;
   const attend = 4 * (2 * L.TILE_ROWS * d + L.TILE_ROWS * L.TILE_COLUMNS + 40 * L.TILE_ROWS + 2 * L.TILE_COLUMNS);
   const gathered = 4 * 2 * L.TILE_COLUMNS * d + 2048;
+  // Keys, values, the spreads of the nodes.
+  const nodes = 4 * (2 * blockSize * d + p.columns * d + 2 * d) + 8192;
   // Keys beside values, a raw copy, means and the work of the bisection.
   const split = 4 * (3 * blockSize * d + 12 * d) + 8192;
   const clusters = 4 * d * (p.clusters + 1) + 4 * (p.n + 16);
-  return align(Math.max(attend + gathered, split, clusters, estimateBytes(p) * blocksPerUnit(p)) + 1024);
+  return align(Math.max(attend + gathered, nodes, split, clusters, estimateBytes(p) * blocksPerUnit(p)) + 1024);
 }
