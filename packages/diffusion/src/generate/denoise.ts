@@ -1,5 +1,4 @@
 import { SpaAttnError } from "@spaattn/core";
-import type { WanOptions } from "@spaattn/networks";
 import { guide, needsNegative } from "../guidance.js";
 import { Sampler } from "../schedulers/sampler.js";
 import type { Schedule } from "../schedulers/schedule.js";
@@ -10,6 +9,7 @@ import type { Components, Expert } from "./components.js";
 import type { ImageConditions } from "./inputs.js";
 import type { Network } from "./network.js";
 import type { ProgressMeter } from "./progress.js";
+import type { SparsePlan } from "./sparse.js";
 import { createTransformer, setTimestep, type TransformerShape } from "./transformer.js";
 
 export interface DenoiseTask {
@@ -24,6 +24,8 @@ export interface DenoiseTask {
   readonly negative: Float32Array | undefined;
   readonly textRows: number;
   readonly conditions: ImageConditions;
+  /** Absent: every attention is dense. */
+  readonly sparse?: SparsePlan;
   readonly signal?: AbortSignal;
 }
 
@@ -50,7 +52,7 @@ export async function* denoise(task: DenoiseTask, meter: ProgressMeter): AsyncGe
   try {
     for (const [step, { timestep }] of schedule.steps.entries()) {
       const { component, guidance } = plan[step];
-      const network = await experts.get(component);
+      const network = await experts.get(component, step);
       const call = async (text: Float32Array) => {
         await network.set("text", [1, task.textRows, components.transformer.textDim], text);
         const at = { step: step + 1, steps: schedule.steps.length };
@@ -82,25 +84,22 @@ function modelInput({ components, size, conditions }: DenoiseTask, sample: Float
   return { shape, values: conditions.first ? withFirstFrame(sample, conditions.first, size) : sample };
 }
 
-/** The transformers of a generation, one compiled at a time. */
+/** The transformers of a generation, dense or sparse, one compiled at a time. */
 class Experts {
-  #current: { readonly component: Expert; readonly network: Network } | undefined;
+  #current: { readonly component: Expert; readonly dense: boolean; readonly network: Network } | undefined;
 
-  constructor(
-    readonly task: DenoiseTask,
-    readonly options: WanOptions = {},
-  ) {}
+  constructor(readonly task: DenoiseTask) {}
 
-  async get(component: Expert): Promise<Network> {
-    if (this.#current?.component === component) return this.#current.network;
-    await this.dispose();
-    const { components, conditions } = this.task;
-    const network = await createTransformer(
-      await components.expert(component),
-      transformerShape(this.task),
-      this.options,
-    );
-    this.#current = { component, network };
+  async get(component: Expert, step: number): Promise<Network> {
+    const { components, conditions, sparse } = this.task;
+    const dense = sparse?.isDense(step) ?? true;
+    const current = this.#current;
+    if (current?.component === component && current.dense === dense) return current.network;
+    await this.#leave(current?.component !== component);
+    const options =
+      dense || !sparse ? {} : { order: sparse.order, attention: (layer: number) => sparse.attention(step, layer) };
+    const network = await createTransformer(await components.expert(component), transformerShape(this.task), options);
+    this.#current = { component, dense, network };
     const { features } = conditions;
     if (features) {
       const width = features.values.length / features.rows;
@@ -109,10 +108,16 @@ class Experts {
     return network;
   }
 
-  async dispose(): Promise<void> {
-    this.#current?.network.dispose();
-    if (this.#current) await this.task.components.release(this.#current.component);
+  dispose(): Promise<void> {
+    return this.#leave(true);
+  }
+
+  /** @param weights whether they are not needed any more */
+  async #leave(weights: boolean): Promise<void> {
+    const current = this.#current;
     this.#current = undefined;
+    current?.network.dispose();
+    if (current && weights) await this.task.components.release(current.component);
   }
 }
 

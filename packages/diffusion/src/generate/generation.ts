@@ -11,6 +11,7 @@ import { checkImages, imageFlop, prepareImages, textFeatures } from "./inputs.js
 import type { GeneratedVideo, GenerateOptions, GenerationDefaults } from "./options.js";
 import { Previewer } from "./previewer.js";
 import { ProgressMeter } from "./progress.js";
+import { type SparsePlan, sparsePlan } from "./sparse.js";
 import { padFeatures } from "./text.js";
 import type { TileRule } from "./tiles.js";
 import { transformerFlop } from "./transformer.js";
@@ -24,9 +25,16 @@ export class Generation {
 
   /**
    * @param settings what is left out is an error
+   * @param published id of the published checkpoint, where it is one
    * @throws RangeError or TypeError that names the option
    */
-  constructor(components: Components, rule: SizeRule, options: GenerateOptions, settings: Partial<GenerationDefaults>) {
+  constructor(
+    components: Components,
+    rule: SizeRule,
+    options: GenerateOptions,
+    settings: Partial<GenerationDefaults>,
+    readonly published?: string,
+  ) {
     for (const name of ["width", "height", "frames", "fps", "steps", "guidance"] as const)
       if (settings[name] === undefined)
         throw new RangeError(`options.${name} is missing: this is no published model, so there is no default`);
@@ -48,7 +56,9 @@ export class Generation {
     const { seed, noise } = this.#noise();
     const clock = new StageClock();
     const schedule = this.#schedule();
-    const plan = this.#expertPlan(schedule.steps.map(({ timestep }) => timestep));
+    const timesteps = schedule.steps.map(({ timestep }) => timestep);
+    const plan = this.#expertPlan(timesteps);
+    const sparse = this.#sparse(timesteps);
     const meter = new ProgressMeter(await this.#work(plan), this.#options.onProgress);
     const { prompt, negative, textRows } = await clock.time("text", () => this.#text(plan, meter));
     const conditions = await clock.time("image", () =>
@@ -57,13 +67,14 @@ export class Generation {
     const { signal } = this.#options;
     const task: DenoiseTask = {
       ...{ components: this.#components, schedule, plan, size: this.#size, noise },
-      ...{ prompt, negative, textRows, conditions, ...(signal && { signal }) },
+      ...{ prompt, negative, textRows, conditions, ...(signal && { signal }), ...(sparse && { sparse }) },
     };
     const latents = await clock.time("denoise", () => this.#denoise(task, meter));
     const data = await clock.time("decode", () => this.#decode(latents, meter));
     const { width, height, frames, fps, steps, guidance } = this.#settings;
     const made = { width, height, frames, fps, data, latents, steps, guidance, shift: this.#settings.shift };
-    return { ...made, ...(seed === undefined ? {} : { seed }), seconds: clock.seconds };
+    const how = sparse ? { sparse: sparse.summary } : {};
+    return { ...made, ...how, ...(seed === undefined ? {} : { seed }), seconds: clock.seconds };
   }
 
   #noise(): { seed?: number; noise: Float32Array } {
@@ -78,6 +89,14 @@ export class Generation {
   #schedule() {
     const { steps, shift } = this.#settings;
     return scheduleFromConfig(this.#components.scheduler, { steps, ...(shift === undefined ? {} : { shift }) });
+  }
+
+  #sparse(timesteps: readonly number[]): SparsePlan | undefined {
+    const { sparse = false } = this.#options;
+    if (sparse === false) return undefined;
+    const { width, height, frames } = this.#settings;
+    const options = sparse === true ? {} : sparse;
+    return sparsePlan(this.#components, this.published, { width, height, frames }, timesteps, options);
   }
 
   #expertPlan(timesteps: readonly number[]) {
@@ -116,15 +135,16 @@ export class Generation {
     let latents = task.noise;
     for await (const result of denoise(task, meter)) {
       latents = result.latents;
-      await this.#report(result, task.schedule.steps.length, previewer);
+      await this.#report(result, task, previewer);
     }
     return latents;
   }
 
-  async #report(result: StepResult, steps: number, previewer: Previewer): Promise<void> {
+  async #report(result: StepResult, task: DenoiseTask, previewer: Previewer): Promise<void> {
     const { frames } = this.#size;
     const preview = (frame = Math.floor(frames / 2)) => previewer.frame(result.latents, frame);
-    await this.#options.onStep?.({ ...result, steps, preview });
+    const sparse = task.sparse ? { sparse: task.sparse.summary } : {};
+    await this.#options.onStep?.({ ...result, ...sparse, steps: task.schedule.steps.length, preview });
   }
 
   async #decode(latents: Float32Array, meter: ProgressMeter): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 import type { RgbImage } from "../image/resize.js";
 import type { Progress } from "./progress.js";
+import type { SparseOptions } from "./sparse.js";
 
 /** Features of a text that were made before, `[rows, width]`; zero rows follow up to the model's length. */
 export interface TextFeatures {
@@ -29,6 +30,8 @@ export interface StepInfo {
   /** The model's output with the prompt, and with the negative one where guidance asks for it. */
   readonly output: Float32Array;
   readonly negativeOutput?: Float32Array;
+  /** What is sparse, in words; absent where nothing is. */
+  readonly sparse?: string;
   /** A small picture of what there is, one pixel per latent: colours from a linear map, fitted to the VAE at first use. */
   preview(frame?: number): Promise<RgbImage>;
 }
@@ -56,6 +59,8 @@ export interface GenerateOptions {
   readonly seed?: number;
   /** Starting noise in place of a seed, `[channels, latent frames, height, width]`. */
   readonly noise?: Float32Array;
+  /** What self-attention leaves out: options per model, true for its defaults. Default false: exact. */
+  readonly sparse?: boolean | SparseOptions;
   /** Rows of text the model sees; default: what its tokenizer says, at most 512. */
   readonly textRows?: number;
   /**
@@ -84,6 +89,8 @@ export interface GeneratedVideo {
   readonly steps: number;
   readonly guidance: number;
   readonly shift: number | undefined;
+  /** What was sparse, in words; absent where nothing was. */
+  readonly sparse?: string;
   /** Seconds by stage. */
   readonly seconds: {
     readonly text: number;
@@ -114,6 +121,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof GenerateOptions>([
     "seed",
     "noise",
     "textRows",
+    "sparse",
     "tiling",
     "signal",
     "onProgress",
@@ -127,6 +135,8 @@ export function checkOptions(options: GenerateOptions): void {
     if (!NAMES.has(name)) throw new TypeError(`options.${name} is not known; there are ${[...NAMES].join(", ")}`);
   if (options.tiling !== undefined && options.tiling !== "auto" && typeof options.tiling !== "boolean")
     throw new TypeError(`options.tiling must be true, false or "auto", got ${String(options.tiling)}`);
+  if (options.sparse !== undefined && typeof options.sparse !== "boolean" && typeof options.sparse !== "object")
+    throw new TypeError(`options.sparse must be a boolean or options, got ${typeof options.sparse}`);
   checkText("prompt", options.prompt);
   if (options.negativePrompt !== undefined) checkText("negativePrompt", options.negativePrompt);
   const integers = ["width", "height", "frames", "steps", "seed", "textRows"] as const;

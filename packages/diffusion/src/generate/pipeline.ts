@@ -80,7 +80,7 @@ export class WanPipeline {
   async generate(options: GenerateOptions): Promise<GeneratedVideo> {
     checkOptions(options);
     const settings = { ...this.defaultsFor(options.image), ...given(options) };
-    const generation = new Generation(this.#components, this.sizeRule, options, settings);
+    const generation = new Generation(this.#components, this.sizeRule, options, settings, this.published?.id);
     const result = this.#queue.then(() => {
       throwIfAborted(options.signal);
       return generation.run();
