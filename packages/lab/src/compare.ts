@@ -1,9 +1,11 @@
 import type { Backend, RunReport, StepKind } from "@spaattn/attention";
-import { throwIfAborted } from "@spaattn/core";
+import { guardCallbacks, throwIfAborted } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
-import { measureQuality, type Quality } from "./metrics.js";
+import { checkCompareOptions } from "./check-options.js";
+import { measureQuality, type Quality, type QualityState } from "./metrics.js";
 import type { Mode, SelectionOptions } from "./modes.js";
 import { type ModeRun, runMode, type WorkOptions } from "./run-mode.js";
+import { compareWarnings } from "./warnings.js";
 
 /** One line of a comparison. */
 export interface CompareRow {
@@ -12,21 +14,34 @@ export interface CompareRow {
   readonly dropRate: number;
   /** Share of visual blocks computed, mean over heads. */
   readonly density: number;
+  /** What the figures below mean; only with `differs` and `equal` they are measured. */
+  readonly state: QualityState;
   /** Relative L2 error against dense attention over the visual rows. */
   readonly relL2: number;
   readonly cosine: number;
-  /** Decibels against dense attention's frames; null when there is no difference. */
+  /** Decibels against dense attention's frames; null where `state` is not `differs`. */
   readonly psnr: number | null;
   /** Median wall time of one run. */
   readonly ms: number;
-  /** Dense time over this time. */
+  /** Shortest and longest run that counted. */
+  readonly msRange: readonly [least: number, most: number];
+  /** Dense time over this time: the median of the rounds, in each of which every mode ran once. */
   readonly speedup: number;
+  /** Smallest and largest of a round; equal where there was one round. */
+  readonly speedupRange: readonly [least: number, most: number];
   /** Share of the time spent on anything but attending (pooling, summaries, selection). */
   readonly estimationShare: number;
   /** Share of the time per kind of step. */
   readonly stages: Readonly<Partial<Record<StepKind, number>>>;
   /** The heads with the largest error, worst first. */
-  readonly worstHeads: readonly { readonly head: number; readonly label: string; readonly relL2: number }[];
+  readonly worstHeads: readonly WorstHead[];
+}
+
+export interface WorstHead {
+  readonly head: number;
+  readonly label: string;
+  readonly state: QualityState;
+  readonly relL2: number;
 }
 
 export interface CompareOptions extends SelectionOptions, WorkOptions {
@@ -34,7 +49,10 @@ export interface CompareOptions extends SelectionOptions, WorkOptions {
   readonly modes?: readonly Exclude<Mode, "dense">[];
   /** Default [0.8]. */
   readonly dropRates?: readonly number[];
-  /** Runs per row, of which the median time counts; default 1. */
+  /**
+   * Rounds, in each of which every mode runs once, and of which medians count. Default 1, and 3 after a round that does not
+   * count where a dense run takes less than a second: short runs pay for what happens at first use.
+   */
   readonly repeats?: number;
 }
 
@@ -45,88 +63,126 @@ export interface Comparison {
   readonly runs: readonly ModeRun[];
   /** Quality of every head, in the order of `runs`. */
   readonly headQuality: readonly (readonly Quality[])[];
+  /** What a reader should know before trusting the rows, in sentences; often empty. */
+  readonly warnings: readonly string[];
 }
 
-/**
- * Runs dense attention once and every mode at every drop rate, and measures each against dense.
- *
- * Rejects with `Aborted` when the signal fires.
- */
-export async function compare(backend: Backend, inputs: LabInputs, options: CompareOptions = {}): Promise<Comparison> {
-  const { modes = ["none", "paper", "tail"], dropRates = [0.8], repeats = 1, onProgress } = options;
-  const jobs = dropRates.flatMap((dropRate) => modes.map((mode) => ({ mode, dropRate })));
-  // Dense takes about as long as everything at five drop rates, so weigh progress by expected work.
-  const weights = [1, ...jobs.map(({ dropRate }) => 1 - dropRate + 0.05)];
-  const total = weights.reduce((sum, x) => sum + x, 0);
-  let done = 0;
-  const measure = async (mode: Mode, dropRate: number, weight: number) => {
-    const times: number[] = [];
-    let run: ModeRun | undefined;
-    for (let i = 0; i < repeats; i++) {
-      const what = mode === "dense" ? "dense" : `${mode} at ${Math.round(dropRate * 1000) / 10} % dropped`;
-      const base = done + (weight * i) / repeats;
-      // Said here too: a fast backend may be done before it has said anything.
-      onProgress?.(base / total, what);
-      throwIfAborted(options.signal);
-      run = await runMode(backend, inputs, mode, dropRate, {
-        ...options,
-        onProgress: (share) => onProgress?.((base + (weight * share) / repeats) / total, what),
-      });
-      times.push(run.report.ms);
-    }
-    done += weight;
-    return { run: run!, ms: median(times) };
-  };
+/** Dense runs shorter than this are timed after a round that does not count. */
+const SHORT_MS = 1000;
+const SHORT_ROUNDS = 3;
 
-  const dense = await measure("dense", 0, weights[0]);
-  const same = measureQuality(dense.run.output, dense.run.output, inputs);
-  const rows = [toRow(dense.run, dense.ms, dense.ms, same.all, same.heads, inputs)];
-  const runs: ModeRun[] = [];
-  const headQuality: Quality[][] = [];
-  for (const [i, job] of jobs.entries()) {
-    const { run, ms } = await measure(job.mode, job.dropRate, weights[i + 1]);
-    const quality = measureQuality(run.output, dense.run.output, inputs);
-    rows.push(toRow(run, ms, dense.ms, quality.all, quality.heads, inputs));
-    runs.push(run);
-    headQuality.push(quality.heads);
-  }
+/**
+ * Runs dense attention and every mode at every drop rate, and measures each against dense.
+ *
+ * Rejects with `Aborted` when the signal fires, and with what a callback throws.
+ *
+ * @throws TypeError or RangeError for a wrong option.
+ */
+export function compare(backend: Backend, inputs: LabInputs, options: CompareOptions = {}): Promise<Comparison> {
+  checkCompareOptions(options);
+  return guardCallbacks(options, ["onProgress"], (guarded) => compareAll(backend, inputs, guarded));
+}
+
+interface Job {
+  readonly mode: Mode;
+  readonly dropRate: number;
+  readonly weight: number;
+  readonly times: number[];
+  run?: ModeRun;
+}
+
+async function compareAll(backend: Backend, inputs: LabInputs, options: CompareOptions): Promise<Comparison> {
+  const { modes = ["none", "paper", "tail"], dropRates = [0.8], repeats, onProgress } = options;
+  // Dense takes about as long as everything at five drop rates, so weigh progress by expected work.
+  const jobs: Job[] = [
+    { mode: "dense", dropRate: 0, weight: 1, times: [] },
+    ...dropRates.flatMap((dropRate) =>
+      modes.map((mode): Job => ({ mode, dropRate, weight: 1 - dropRate + 0.05, times: [] })),
+    ),
+  ];
+  const perRound = jobs.reduce((sum, { weight }) => sum + weight, 0);
+  let rounds = 1 + (repeats ?? SHORT_ROUNDS);
+  let counted = repeats ?? SHORT_ROUNDS;
+  let done = 0;
+  const round = async () => {
+    for (const job of jobs) {
+      const { mode, dropRate, weight } = job;
+      const what = mode === "dense" ? "dense" : `${mode} at ${Math.round(dropRate * 1000) / 10} % dropped`;
+      const report = (share: number) => onProgress?.(Math.min(1, (done + weight * share) / (perRound * rounds)), what);
+      // Said here too: a fast backend may be done before it has said anything.
+      report(0);
+      throwIfAborted(options.signal);
+      const run = await runMode(backend, inputs, mode, dropRate, { ...options, onProgress: report });
+      // The first run of all decides whether a round is spent on warming up.
+      if (done === 0 && run.report.ms >= SHORT_MS) rounds = counted = repeats ?? 1;
+      job.times.push(run.report.ms);
+      job.run ??= run;
+      done += weight;
+    }
+  };
+  await round();
+  if (rounds > counted) for (const job of jobs) job.times.length = 0;
+  while (jobs[0].times.length < counted) await round();
   onProgress?.(1, "done");
-  return { rows, dense: dense.run, runs, headQuality };
+  return summary(jobs, inputs);
+}
+
+function summary([dense, ...jobs]: readonly Job[], inputs: LabInputs): Comparison {
+  const reference = dense.run as ModeRun;
+  const rows: CompareRow[] = [];
+  const headQuality: Quality[][] = [];
+  for (const job of [dense, ...jobs]) {
+    const run = job.run as ModeRun;
+    const { all, heads } = measureQuality(run.output, reference.output, inputs);
+    rows.push(toRow(run, job.times, dense.times, all, heads, inputs));
+    if (job !== dense) headQuality.push(heads);
+  }
+  const runs = jobs.map(({ run }) => run as ModeRun);
+  return { rows, dense: reference, runs, headQuality, warnings: compareWarnings(rows, inputs) };
 }
 
 /** The line of one run that was made on its own, measured against a dense run on the same inputs. */
 export function compareRow(run: ModeRun, dense: ModeRun, inputs: LabInputs): { row: CompareRow; heads: Quality[] } {
   const { all, heads } = measureQuality(run.output, dense.output, inputs);
-  return { row: toRow(run, run.report.ms, dense.report.ms, all, heads, inputs), heads };
+  return { row: toRow(run, [run.report.ms], [dense.report.ms], all, heads, inputs), heads };
 }
 
 function toRow(
   run: ModeRun,
-  ms: number,
-  denseMs: number,
+  times: readonly number[],
+  denseTimes: readonly number[],
   all: Quality,
   heads: readonly Quality[],
   inputs: LabInputs,
 ): CompareRow {
   const stages = stageShares(run.report);
+  // Figures that are none come first: nothing is worse.
+  const rank = (value: number) => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : value);
   const worst = heads
-    .map(({ relL2 }, head) => ({ head, label: inputs.heads[head % inputs.heads.length] ?? `head ${head}`, relL2 }))
-    .sort((a, b) => b.relL2 - a.relL2)
+    .map(({ relL2, state }, head) => ({ head, label: labelOf(inputs, head), state, relL2 }))
+    .sort((a, b) => (rank(b.relL2) === rank(a.relL2) ? 0 : rank(b.relL2) - rank(a.relL2)))
     .slice(0, 3);
+  // Each round's own quotient: what slows the machine slows both.
+  const speedups = times.map((ms, i) => denseTimes[i] / ms);
   return {
     mode: run.mode,
     dropRate: run.dropRate,
     density: run.density.reduce((sum, x) => sum + x, 0) / run.density.length,
+    state: all.state,
     relL2: all.relL2,
     cosine: all.cosine,
-    psnr: Number.isFinite(all.psnr) ? all.psnr : null,
-    ms,
-    speedup: denseMs / ms,
+    psnr: all.state === "differs" && Number.isFinite(all.psnr) ? all.psnr : null,
+    ms: median(times),
+    msRange: [Math.min(...times), Math.max(...times)],
+    speedup: median(speedups),
+    speedupRange: [Math.min(...speedups), Math.max(...speedups)],
     estimationShare: (stages.pool ?? 0) + (stages.summarize ?? 0) + (stages.estimate ?? 0),
     stages,
     worstHeads: run.mode === "dense" ? [] : worst,
   };
 }
+
+const labelOf = (inputs: LabInputs, head: number): string => inputs.heads[head % inputs.heads.length] ?? `head ${head}`;
 
 /** Share of the steps' time per kind of step. */
 export function stageShares(report: RunReport): Partial<Record<StepKind, number>> {

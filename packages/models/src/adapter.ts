@@ -9,7 +9,7 @@ import {
   topBlocks,
   union,
 } from "@spaattn/attention";
-import type { TypedArray } from "@spaattn/core";
+import { describeValue, type TypedArray } from "@spaattn/core";
 import { type VideoLayout, videoLayout } from "@spaattn/layout";
 import { alongCurve } from "./along-curve.js";
 import { type CacheSettings, cacheSettings } from "./cache-rule.js";
@@ -160,7 +160,9 @@ export class ModelAdapter {
     const { card, schedule } = this;
     const below = (name: string, value: number, end: number) => {
       if (!Number.isSafeInteger(value) || value < 0 || value >= end)
-        throw new RangeError(`${name} must be an integer from 0 to ${end - 1} for ${card.title}, got ${value}`);
+        throw new RangeError(
+          `${name} must be an integer from 0 to ${end - 1} for ${card.title}, got ${describeValue(value)}`,
+        );
     };
     below("layer", call.layer, card.layers);
     below("step", call.step, schedule.steps);

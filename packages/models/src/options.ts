@@ -1,7 +1,9 @@
 import type { Behaviour, Policy, Rectify, TailOptions } from "@spaattn/attention";
 import type { FloatDType } from "@spaattn/core";
+import { describeValue } from "@spaattn/core";
 import type { StepCacheOptions } from "./cache-rule.js";
 import { expertCount, type ModelCard, type VideoSize } from "./card.js";
+import { checkAdapterOptions } from "./check-options.js";
 import { type CalibratedPreset, namedPreset, type PresetName, parsePreset } from "./preset.js";
 import { flowTimesteps, makeSchedule, type Schedule, switchStepOf } from "./schedule.js";
 
@@ -70,8 +72,9 @@ export interface Settings {
   readonly stepCache: StepCacheOptions;
 }
 
-/** @throws RangeError that names the option. */
+/** @throws TypeError or RangeError that names the option. */
 export function resolveOptions(model: ModelCard, options: AdapterOptions): Settings {
+  checkAdapterOptions(options);
   const card = { ...model, ...options.architecture };
   const channels = card.rotary.axes.reduce((sum, dim) => sum + dim, 0);
   if (channels !== card.headDim)
@@ -82,7 +85,6 @@ export function resolveOptions(model: ModelCard, options: AdapterOptions): Setti
   const preset = typeof options.preset === "object" ? parsePreset(options.preset) : undefined;
   const named = namedPreset(typeof options.preset === "string" ? options.preset : "balanced", card);
   const dropRate = options.dropRate ?? named.dropRate;
-  if (!(dropRate >= 0 && dropRate <= 1)) throw new RangeError(`dropRate must be between 0 and 1, got ${dropRate}`);
   const textTokens = options.textTokens ?? card.text?.slots ?? 0;
   if (!card.text && textTokens > 0)
     throw new RangeError(`textTokens must be 0: ${card.title} has no text in self-attention, got ${textTokens}`);
@@ -141,5 +143,5 @@ function switchOf(card: ModelCard, options: AdapterOptions, steps: number): numb
 
 function count(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least)
-    throw new RangeError(`${name} must be an integer of at least ${least}, got ${value}`);
+    throw new RangeError(`${name} must be an integer of at least ${least}, got ${describeValue(value)}`);
 }

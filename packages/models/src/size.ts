@@ -1,4 +1,5 @@
 import type { Behaviour } from "@spaattn/attention";
+import { describeValue } from "@spaattn/core";
 import type { Grid } from "@spaattn/layout";
 import type { ModelCard, VideoSize } from "./card.js";
 
@@ -44,13 +45,17 @@ function checkFrames(card: ModelCard, frames: number): void {
   const valid = (count: number) => count === 1 || (count > 1 && frameRemainders.includes(count % stride));
   if (Number.isSafeInteger(frames) && valid(frames)) return;
   const rule = frameRemainders.map((r) => (r === 0 ? `${stride}k` : `${stride}k+${r}`)).join(" or ");
-  throw new RangeError(`size.frames must be ${rule} for ${title}, got ${frames}; ${nearest(frames, 1, 1, valid)}`);
+  throw new RangeError(
+    `size.frames must be ${rule} for ${title}, got ${describeValue(frames)}; ${nearest(frames, 1, 1, valid)}`,
+  );
 }
 
 function checkPixels(card: ModelCard, name: "height" | "width", value: number, stride: number): void {
   if (Number.isSafeInteger(value) && value > 0 && value % stride === 0) return;
   const near = nearest(value, stride, stride, (x) => x > 0 && x % stride === 0);
-  throw new RangeError(`size.${name} must be a multiple of ${stride} for ${card.title}, got ${value}; ${near}`);
+  throw new RangeError(
+    `size.${name} must be a multiple of ${stride} for ${card.title}, got ${describeValue(value)}; ${near}`,
+  );
 }
 
 /** Names the valid values next to a number. */

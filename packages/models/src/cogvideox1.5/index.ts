@@ -45,5 +45,8 @@ export const cogVideoX15Cards = {
 export type CogVideoX15Variant = keyof typeof cogVideoX15Cards;
 
 /** The adapter of a CogVideoX1.5 variant; default `t2v`. @throws RangeError for an unknown variant. */
-export const cogVideoX15 = (options: AdapterOptions & { variant?: CogVideoX15Variant } = {}): ModelAdapter =>
-  new ModelAdapter(pickVariant(cogVideoX15Cards, options.variant ?? "t2v"), options);
+export const cogVideoX15 = ({
+  variant = "t2v",
+  ...options
+}: AdapterOptions & { variant?: CogVideoX15Variant } = {}): ModelAdapter =>
+  new ModelAdapter(pickVariant(cogVideoX15Cards, variant), options);

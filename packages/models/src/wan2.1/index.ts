@@ -43,5 +43,8 @@ export const wan21Cards = {
 export type Wan21Variant = keyof typeof wan21Cards;
 
 /** The adapter of a Wan2.1 variant; default `t2v-14b`. @throws RangeError for an unknown variant. */
-export const wan21 = (options: AdapterOptions & { variant?: Wan21Variant } = {}): ModelAdapter =>
-  new ModelAdapter(pickVariant(wan21Cards, options.variant ?? "t2v-14b"), options);
+export const wan21 = ({
+  variant = "t2v-14b",
+  ...options
+}: AdapterOptions & { variant?: Wan21Variant } = {}): ModelAdapter =>
+  new ModelAdapter(pickVariant(wan21Cards, variant), options);

@@ -48,5 +48,8 @@ export const wan22Cards = {
 export type Wan22Variant = keyof typeof wan22Cards;
 
 /** The adapter of a Wan2.2 variant; default `t2v-a14b`. @throws RangeError for an unknown variant. */
-export const wan22 = (options: AdapterOptions & { variant?: Wan22Variant } = {}): ModelAdapter =>
-  new ModelAdapter(pickVariant(wan22Cards, options.variant ?? "t2v-a14b"), options);
+export const wan22 = ({
+  variant = "t2v-a14b",
+  ...options
+}: AdapterOptions & { variant?: Wan22Variant } = {}): ModelAdapter =>
+  new ModelAdapter(pickVariant(wan22Cards, variant), options);
