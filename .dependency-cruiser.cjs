@@ -1,4 +1,4 @@
-// The direction of imports: core <- attention <- {layout, mask, rectify} <- {reference, models}; backends import core and attention alone.
+// The direction of imports: core <- attention <- {nn, layout, mask, rectify} <- {reference, models}; backends import core, attention and nn.
 const only = (name, allowed) => ({
   name: `${name}-imports`,
   severity: "error",
@@ -17,15 +17,16 @@ module.exports = {
     },
     only("core", []),
     only("attention", ["core"]),
+    only("nn", ["core", "attention"]),
     only("layout", ["core", "attention"]),
     only("mask", ["core", "attention"]),
     only("rectify", ["core", "attention", "mask"]),
-    only("reference", ["core", "attention", "mask", "rectify"]),
-    only("backend-cpu", ["core", "attention"]),
-    only("backend-webgpu", ["core", "attention"]),
-    only("backend-cuda", ["core", "attention"]),
+    only("reference", ["core", "attention", "nn", "mask", "rectify"]),
+    only("backend-cpu", ["core", "attention", "nn"]),
+    only("backend-webgpu", ["core", "attention", "nn"]),
+    only("backend-cuda", ["core", "attention", "nn"]),
     only("io", ["core", "attention"]),
-    only("conformance", ["core", "attention", "layout", "mask", "rectify", "reference", "io"]),
+    only("conformance", ["core", "attention", "nn", "layout", "mask", "rectify", "reference", "io"]),
     only("models", ["core", "attention", "layout", "mask"]),
     only("lab", ["core", "attention", "layout", "mask", "rectify"]),
     only("spaattn", ["core", "attention", "layout", "mask", "backend-cpu"]),
