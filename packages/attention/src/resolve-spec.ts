@@ -28,9 +28,14 @@ const FIELDS: Record<keyof AttentionSpec, true> = {
   extras: true,
 };
 
-function integer(name: string, value: unknown, least: number): void {
+/** Tokens and blocks are numbered by 32-bit integers. */
+const MOST_TOKENS = 2 ** 31 - 1;
+const MOST_HEADS = 65_536;
+
+function integer(name: string, value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): void {
   if (!Number.isSafeInteger(value) || (value as number) < least)
     throw new RangeError(`spec.${name} must be an integer of at least ${least}, got ${describeValue(value)}`);
+  if ((value as number) > most) throw new RangeError(`spec.${name} must be at most ${most}, got ${value}`);
 }
 
 function oneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
@@ -54,11 +59,11 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   const textTokens = or(spec.textTokens, 0);
   const blockSize = or(spec.blockSize, 128);
   const { heads, headDim, visualTokens, layout } = spec;
-  integer("batch", batch, 1);
-  integer("heads", heads, 1);
-  integer("headDim", headDim, 1);
-  integer("visualTokens", visualTokens, 1);
-  integer("textTokens", textTokens, 0);
+  integer("batch", batch, 1, MOST_HEADS);
+  integer("heads", heads, 1, MOST_HEADS);
+  integer("headDim", headDim, 1, MOST_HEADS);
+  integer("visualTokens", visualTokens, 1, MOST_TOKENS);
+  integer("textTokens", textTokens, 0, MOST_TOKENS - visualTokens);
   oneOf("blockSize", blockSize, [64, 128]);
   if (spec.scale !== undefined && !Number.isFinite(spec.scale))
     throw new RangeError(`spec.scale must be a finite number, got ${describeValue(spec.scale)}`);

@@ -1,4 +1,5 @@
 export * from "./node/capture-files.js";
+export { fileError } from "./node/file-error.js";
 export * from "./node/file-source.js";
 export * from "./node/read-clip.js";
 export { checkWritable, isSameFile } from "./node/target.js";

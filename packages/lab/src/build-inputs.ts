@@ -25,6 +25,12 @@ export interface LabInputs {
   readonly heads: readonly string[];
   /** How the inputs came to be, in sentences for the reader. */
   readonly notes: readonly string[];
+  /** Of a capture: where in which model it was made, as far as it says. */
+  readonly source?: {
+    readonly model?: string;
+    readonly layer?: number;
+    readonly grid?: readonly [number, number, number];
+  };
   /** Present when the values are pixels: how to turn an output back into frames. */
   readonly patches?: Patches;
 }

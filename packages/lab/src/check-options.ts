@@ -2,7 +2,7 @@ import { checkShare, TAIL_DEFAULTS } from "@spaattn/attention";
 import { checkFields, checkFlag, describeValue } from "@spaattn/core";
 import { MODES } from "./modes.js";
 
-const SELECTION = ["coverMass", "neighbours", "firstFrame", "tail"];
+const SELECTION = ["coverMass", "neighbours", "firstFrame", "tail", "headRates"];
 const WORK = ["signal", "onProgress"];
 const SPARSE = MODES.filter((mode) => mode !== "dense");
 
@@ -36,8 +36,15 @@ function checkLists({ modes, dropRates, ...selection }: Readonly<Record<string, 
   checkSelection(selection);
 }
 
-function checkSelection({ coverMass, neighbours, firstFrame, tail }: Readonly<Record<string, unknown>>): void {
+function checkSelection({
+  coverMass,
+  neighbours,
+  firstFrame,
+  tail,
+  headRates,
+}: Readonly<Record<string, unknown>>): void {
   if (coverMass !== undefined) checkShare("options.coverMass", coverMass);
+  if (headRates !== undefined) checkShare("options.headRates", headRates);
   checkFlag("options.neighbours", neighbours);
   if (firstFrame !== undefined && firstFrame !== false && firstFrame !== "sink" && firstFrame !== "dense")
     throw new RangeError(`options.firstFrame must be "sink", "dense" or false, got ${describeValue(firstFrame)}`);

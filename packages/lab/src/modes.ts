@@ -14,13 +14,15 @@ export interface SelectionOptions {
   readonly neighbours?: boolean;
   readonly firstFrame?: "sink" | "dense" | false;
   readonly tail?: Partial<TailOptions>;
+  /** A rate per head (a calibrated preset's), in place of the drop rate, which then only labels the row. */
+  readonly headRates?: readonly number[];
 }
 
 /** The policy of a drop rate and the options beside it. */
 export function makePolicy(dropRate: number, options: SelectionOptions = {}): Policy {
-  const { coverMass, neighbours, firstFrame } = options;
+  const { coverMass, neighbours, firstFrame, headRates } = options;
   return policyFrom({
-    dropRate,
+    dropRate: headRates ?? dropRate,
     ...(coverMass === undefined ? {} : { coverMass }),
     ...(neighbours === undefined ? {} : { neighbours }),
     ...(firstFrame === undefined ? {} : { firstFrame }),
