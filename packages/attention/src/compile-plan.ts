@@ -8,7 +8,7 @@ import type { AttentionSpec, Extra, ResolvedSpec } from "./spec.js";
 import type { Step } from "./steps.js";
 
 /**
- * Compiles a spec into a plan (algorithm.md sections 2 to 6, beyond.md).
+ * Compiles a spec into a plan (docs/method.md#pooling to docs/method.md#output, docs/tail.md).
  *
  * @throws TypeError or RangeError that names the field of the spec.
  */

@@ -91,12 +91,12 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   if (behaviour === "reference" && textTokens > 0 && visualTokens % blockSize !== 0)
     throw new RangeError(
       `spec.visualTokens must be a multiple of ${blockSize} with text and behaviour "reference", got ${visualTokens}; ` +
-        `the original fails there (algorithm.md 8.1 no. 11)`,
+        `the original fails there (docs/corrections.md#no-11)`,
     );
   if (behaviour === "reference" && textTokens > 0 && textValid.includes(0))
     throw new RangeError(
       `spec.textValid must be at least 1 with behaviour "reference", got ${textValid.join(", ")}; ` +
-        `the original fails there (algorithm.md 8.1 no. 10)`,
+        `the original fails there (docs/corrections.md#no-10)`,
     );
   const tail = tailOptions(spec.tail);
   checkTail(tail, blockSize, Math.ceil(visualTokens / blockSize));

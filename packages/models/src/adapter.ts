@@ -124,7 +124,7 @@ export class ModelAdapter {
     };
   }
 
-  /** The layer counted through both transformers of a two-expert model (algorithm.md section 8.0, "layer counting"). */
+  /** The layer counted through both transformers of a two-expert model (docs/models.md#table, "layer counting"). */
   globalLayer(call: Pick<AttentionCall, "layer" | "step">): number {
     return call.layer + (call.step < this.schedule.switchStep ? 0 : this.card.layers);
   }

@@ -29,7 +29,7 @@ export interface CacheSettings {
 }
 
 /**
- * The numbers a step cache runs with (algorithm.md section 8.0.5, 8.1 no. 14).
+ * The numbers a step cache runs with (docs/models.md#step-cache, docs/corrections.md#no-14).
  *
  * @throws RangeError for a negative threshold, or where no fit without retention is published.
  */

@@ -19,7 +19,7 @@ export interface AdapterOptions {
   readonly coverMass?: number;
   /** Always compute blocks that touch the query block. Default false with tail, else true. */
   readonly neighbours?: boolean;
-  /** Blocks of the first frame for every row, or with dense rows of their own. Default false (see 8.1 no. 1). */
+  /** Blocks of the first frame for every row, or with dense rows of their own. Default false (see docs/corrections.md#no-1). */
   readonly firstFrame?: false | "sink" | "dense";
   /** Replaces all of the above. */
   readonly policy?: Policy;
@@ -27,7 +27,7 @@ export interface AdapterOptions {
   readonly rectify?: Rectify;
   readonly tail?: Partial<TailOptions>;
   readonly behaviour?: Behaviour;
-  /** False: every call is dense. Default true (8.1 no. 15). */
+  /** False: every call is dense. Default true (docs/corrections.md#no-15). */
   readonly sparse?: boolean;
   readonly blockSize?: number;
   readonly dtype?: FloatDType;

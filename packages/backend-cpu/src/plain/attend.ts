@@ -124,7 +124,7 @@ function flashTile(job: Job, tile: Tile, keys: number, values: number, slots: nu
   weighTile(f32, tile.scores, values, tile.sums, rows, valid, d, slots);
 }
 
-/** Divides by the normaliser, applies R and E (algorithm.md section 6) and writes the rows. */
+/** Divides by the normaliser, applies R and E (docs/method.md#output) and writes the rows. */
 function finish(job: Job, tile: Tile, listed: boolean): void {
   const { heap, headDim: d } = job;
   const { f32 } = heap;

@@ -2,7 +2,7 @@ import * as L from "../job-layout.js";
 import { type Job, rowsOf } from "./heap.js";
 import { normalise, orient } from "./strata.js";
 
-/** Unit: the head. Two directions shared by all blocks (beyond.md section 3, strata "eigen"). */
+/** Unit: the head. Two directions shared by all blocks (docs/tail.md#strata, strata "eigen"). */
 export function eigen(job: Job, _unit: number, scratch: number): void {
   const { heap, headDim: d, visual: N, blockSize: B } = job;
   const { f32 } = heap;

@@ -3,7 +3,7 @@ import { dot, type Job } from "./heap.js";
 import { ordered, selectRow } from "./select.js";
 import { textLogits } from "./text.js";
 
-/** Unit: a query block. Probabilities, selection, gain test, R and E (algorithm.md sections 3 to 6). */
+/** Unit: a query block. Probabilities, selection, gain test, R and E (docs/method.md#implicit-attention to docs/method.md#output). */
 export function estimatePaper(job: Job, row: number, scratch: number): void {
   const { heap, headDim: d, visualBlocks: n } = job;
   const { f32, u8 } = heap;
@@ -73,7 +73,7 @@ function probabilities(job: Job, scores: number, p: number, y: number, ranks: nu
   return textSum / (sum + textSum);
 }
 
-/** G: the gain of block j exceeds its error (algorithm.md section 5). */
+/** G: the gain of block j exceeds its error (docs/method.md#gain). */
 function gainful(job: Job, i: number, j: number, score: number): boolean {
   const { heap, headDim: d } = job;
   const error =

@@ -3,7 +3,7 @@ import { dot, type Job } from "./heap.js";
 import { ordered, selectRow } from "./select.js";
 import { addTextValues, textLogits } from "./text.js";
 
-/** Unit: a query block. Bias of every stratum, block errors and selection (beyond.md sections 5 and 6). */
+/** Unit: a query block. Bias of every stratum, block errors and selection (docs/tail.md#bias and docs/tail.md#selection). */
 export function estimateTail(job: Job, row: number, scratch: number): void {
   const { heap, headDim: d, visualBlocks: n } = job;
   const { f32, i32, u8 } = heap;
@@ -44,7 +44,7 @@ export function estimateTail(job: Job, row: number, scratch: number): void {
     const j = Math.floor(u / c);
     const harm = t * f32[noise + u] + 0.25 * t * t * distance;
     f32[errors + j] += weight * weight * harm;
-    // Squared weights vanish in f32 on peaked rows, so blocks are ranked by logarithms (beyond.md section 8 no. 10).
+    // Squared weights vanish in f32 on peaked rows, so blocks are ranked by logarithms (docs/tail.md#edge-cases, no. 10).
     f32[levels + u] = Math.max(LOWEST, f32[levels + u] + 0.5 * Math.log(harm));
     f32[masses + j] += weight;
   }

@@ -1,7 +1,7 @@
 import * as L from "../job-layout.js";
 import { type Job, rowsOf } from "./heap.js";
 
-/** Unit: a visual block. Means and mean absolute deviations (algorithm.md section 2), those that have a place. */
+/** Unit: a visual block. Means and mean absolute deviations (docs/method.md#pooling), those that have a place. */
 export function pool(job: Job, block: number, scratch: number): void {
   average(job, block, scratch, L.QUERY, L.QUERY_MEAN, L.QUERY_DEVIATION);
   average(job, block, scratch, L.KEY, L.KEY_MEAN, L.KEY_DEVIATION);
@@ -30,7 +30,7 @@ function average(job: Job, block: number, scratch: number, source: number, mean:
   }
 }
 
-/** Unit: a group. The mean of its valid queries (beyond.md section 2). */
+/** Unit: a group. The mean of its valid queries (docs/tail.md#statistics). */
 export function anchor(job: Job, group: number): void {
   const { heap, headDim: d, visualBlocks: n } = job;
   const { f32 } = heap;

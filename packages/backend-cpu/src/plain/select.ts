@@ -17,7 +17,7 @@ export interface Ranking {
 export const ordered = (bits: number): number => bits ^ ((bits >> 31) & 0x7fffffff);
 
 /**
- * Chooses the blocks of row `row` and writes its list (algorithm.md section 4, beyond.md section 6).
+ * Chooses the blocks of row `row` and writes its list (docs/method.md#selection, docs/tail.md#selection).
  *
  * Without a sort: a column is selected when its key is above a threshold, and the threshold is found bit by bit. `marks` (u8, `columns`) is left with 1 where selected.
  */

@@ -1,7 +1,7 @@
 import * as L from "../job-layout.js";
 import { dot, type Job, rowsOf } from "./heap.js";
 
-/** Unit: a visual block. Its slot order, so that each run of blockSize / c slots is compact (beyond.md section 3). */
+/** Unit: a visual block. Its slot order, so that each run of blockSize / c slots is compact (docs/tail.md#strata). */
 export function strata(job: Job, block: number, scratch: number): void {
   const { heap, blockSize: B, headDim: d } = job;
   const { f32, i32 } = heap;

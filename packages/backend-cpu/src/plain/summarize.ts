@@ -1,7 +1,7 @@
 import * as L from "../job-layout.js";
 import { dot, type Job, rowsOf } from "./heap.js";
 
-/** Unit: a visual block. Summarises its strata at every anchor that is held (beyond.md section 4). */
+/** Unit: a visual block. Summarises its strata at every anchor that is held (docs/tail.md#summaries). */
 export function summarize(job: Job, block: number, scratch: number): void {
   const { heap, blockSize: B, headDim: d, visualBlocks: n } = job;
   const { i32 } = heap;

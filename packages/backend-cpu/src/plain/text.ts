@@ -1,7 +1,7 @@
 import * as L from "../job-layout.js";
 import type { Job } from "./heap.js";
 
-/** Logits of the valid text keys against one pooled query, written to `out` (algorithm.md section 3). */
+/** Logits of the valid text keys against one pooled query, written to `out` (docs/method.md#implicit-attention). */
 export function textLogits(job: Job, query: number, out: number): void {
   const { heap, headDim: d, blockSize: B, visualBlocks: n } = job;
   const { f32 } = heap;

@@ -8,7 +8,7 @@ const base = { ...WAN_BASE, family: "wan2.2" } as const;
 const a14b = { ...base, steps: 40, dropRate: 0.85, sparseInScripts: false } as const;
 
 /**
- * Wan2.2 by variant (algorithm.md sections 8.0, 8.0.4). No step-cache fit is published for Wan2.2: the text models take
+ * Wan2.2 by variant (docs/models.md#table, docs/models.md#wan). No step-cache fit is published for Wan2.2: the text models take
  * the one of Wan2.1 T2V 14B, as in the original's scripts, the image model that of Wan2.1 I2V 14B 720P.
  */
 export const wan22Cards = {
