@@ -28,7 +28,9 @@ export function videoGeometry(card: ModelCard, size: VideoSize, behaviour: Behav
       ? card.referenceFrames(size.frames)
       : Math.floor((size.frames - 1) / vaeStride[0]) + 1;
   if (frames < 1)
-    throw new RangeError(`size.frames ${size.frames} has no latent frame with behaviour "reference" (docs/corrections.md#no-13)`);
+    throw new RangeError(
+      `size.frames ${size.frames} has no latent frame with behaviour "reference" (docs/corrections.md#no-13)`,
+    );
   const latent: Grid = [frames, size.height / vaeStride[1], size.width / vaeStride[2]];
   // A last, incomplete temporal patch is padded by the model.
   const grid: Grid = [Math.ceil(latent[0] / patch[0]), latent[1] / patch[1], latent[2] / patch[2]];
