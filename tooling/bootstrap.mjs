@@ -31,3 +31,6 @@ if (!fresh) {
     process.exit(install.status ?? 1);
   }
 }
+
+// Code of the READMEs, saved anywhere in here, runs with plain `node`.
+await import("./quick-build.mjs");

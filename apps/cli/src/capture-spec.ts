@@ -21,7 +21,7 @@ export function specOfCapture(capture: Capture, flags: AttentionFlags): Attentio
   if ((flags.neighbours || flags.firstFrame) && !grid)
     throw new UsageError(
       `--${flags.neighbours ? "neighbours" : "first-frame"} needs a token grid, and this capture has none.`,
-      "Write the capture with its grid, or leave the option out.",
+      "Write the capture with its grid, give --grid, or leave the option out.",
     );
   const { dropRate = [0.8] } = flags;
   if (dropRate.length !== 1 && dropRate.length !== spec.heads)

@@ -17,3 +17,22 @@ export function completeValues(root: RootCommand): void {
       };
   }
 }
+
+/**
+ * Completion for bash: commands, options and values from the program, file names by the shell itself. Needs nothing but
+ * bash 4 (the package bash-completion need not be installed).
+ */
+export const BASH_COMPLETION = `# bash completion for spaattn
+_spaattn() {
+  local IFS=$'\\n' current="\${COMP_WORDS[COMP_CWORD]}" line
+  COMPREPLY=()
+  # Paths are the shell's business.
+  case "$current" in ./*|/*|~*|../*) return ;; esac
+  while read -r line; do
+    line="\${line%%$'\\t'*}"
+    case "$line" in :*|"") continue ;; esac
+    if [[ "$line" == "$current"* ]]; then COMPREPLY+=("$line"); fi
+  done < <("\${COMP_WORDS[0]}" complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+}
+# Where nothing is offered, file names are.
+complete -o default -o bashdefault -F _spaattn spaattn`;

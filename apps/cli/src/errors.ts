@@ -1,4 +1,5 @@
 import { isSpaAttnError } from "@spaattn/core";
+import { fileError } from "@spaattn/io/node";
 import { CommanderError } from "commander";
 import { EXIT, type ExitCode } from "./exit-codes.js";
 import type { Terminal } from "./terminal/terminal.js";
@@ -7,7 +8,8 @@ import type { Terminal } from "./terminal/terminal.js";
 export class UsageError extends Error {
   constructor(
     message: string,
-    readonly remedy = "See `spaattn --help`.",
+    /** Default: where the command's help is. */
+    readonly remedy?: string,
   ) {
     super(message);
     this.name = "UsageError";
@@ -22,16 +24,12 @@ export interface Problem {
 }
 
 /** What to tell a person about an error, and with which status to leave. */
-export function problemOf(error: unknown): Problem {
+export function problemOf(error: unknown, command = ""): Problem {
+  const help = `See \`spaattn ${command ? `${command} ` : ""}--help\`.`;
   if (error instanceof UsageError)
-    return { exitCode: EXIT.usage, code: "Usage", message: error.message, remedy: error.remedy };
+    return { exitCode: EXIT.usage, code: "Usage", message: error.message, remedy: error.remedy ?? help };
   if (error instanceof CommanderError)
-    return {
-      exitCode: EXIT.usage,
-      code: "Usage",
-      message: error.message.replace(/^error: /, ""),
-      remedy: "See `spaattn --help`.",
-    };
+    return { exitCode: EXIT.usage, code: "Usage", message: error.message.replace(/^error: /, ""), remedy: help };
   if (isSpaAttnError(error)) {
     const exitCode =
       error.code === "BackendUnavailable"
@@ -44,7 +42,10 @@ export function problemOf(error: unknown): Problem {
   }
   // The library throws RangeError for wrong arguments, and here arguments come from the command line.
   if (error instanceof RangeError && !/allocation|array length|call stack/i.test(error.message))
-    return { exitCode: EXIT.usage, code: "Usage", message: error.message, remedy: "See `spaattn --help`." };
+    return { exitCode: EXIT.usage, code: "Usage", message: error.message, remedy: help };
+  // Errors of the file system that nobody put into words.
+  const { syscall, path } = error as NodeJS.ErrnoException;
+  if (typeof syscall === "string" && typeof path === "string") return problemOf(fileError(path, error));
   const message = error instanceof Error ? error.message : String(error);
   return {
     exitCode: EXIT.failure,
@@ -55,8 +56,8 @@ export function problemOf(error: unknown): Problem {
 }
 
 /** Prints an error as message and remedy (or as JSON) and returns the exit status. */
-export function reportError(error: unknown, terminal: Terminal): ExitCode {
-  const problem = problemOf(error);
+export function reportError(error: unknown, terminal: Terminal, command?: string): ExitCode {
+  const problem = problemOf(error, command);
   const { exitCode, ...rest } = problem;
   if (terminal.json) terminal.printJson({ error: rest });
   else {

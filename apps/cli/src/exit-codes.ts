@@ -5,6 +5,8 @@ export const EXIT = {
   usage: 2,
   backendUnavailable: 3,
   mismatch: 4,
+  /** The work was done, but its result or its input holds NaN or infinities. */
+  notFinite: 5,
   /** 128 + SIGINT, as shells count. */
   interrupted: 130,
 } as const;

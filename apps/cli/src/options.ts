@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "./errors.js";
 
 /** Parses numbers of an option; what it refuses becomes a usage error. */
 const number = (text: string): number => {
@@ -64,6 +65,33 @@ export const backendOption = new Option(
   "cpu, webgpu, cuda, reference, an npm package or ./file.js",
 ).default("cpu");
 
+/** `--threads` of every command that attends. */
+export const threadsOption = new Option(
+  "--threads <n>",
+  "worker threads of the cpu backend (default: one per core)",
+).argParser(positiveInteger);
+
+/** Adds the options that say how to read arrays of other tools. */
+export const withArrays = (command: Command): Command =>
+  command
+    .optionsGroup("Arrays of other tools (npy, npz, safetensors without metadata):")
+    .addOption(
+      new Option("--layout <axes>", "bhtd: [batch, heads, tokens, dim] (default); bthd: heads behind tokens").choices([
+        "bhtd",
+        "bthd",
+      ]),
+    )
+    .option("--grid <txhxw>", "token grid of the visual tokens, row-major", grid)
+    .option("--text-tokens <n>", "text tokens of the sequence (default: 0)", nonNegativeInteger)
+    .option("--text-first", "text stands in front of the visual tokens");
+
+/** A softmax scale: any number but 0. */
+export const scale = (text: string): number => {
+  const value = number(text);
+  if (value === 0) throw new InvalidArgumentError("A scale of 0 makes every weight equal.");
+  return value;
+};
+
 /** Options that say what is selected, the same for every command that attends. */
 export interface SelectionFlags {
   readonly coverMass?: number;
@@ -104,4 +132,31 @@ export function tailOptions({ strata, strataPerBlock, group }: SelectionFlags) {
 export function levelsOptions({ scope, levels }: SelectionFlags) {
   const given = Object.entries({ scope, levels }).filter(([, value]) => value !== undefined);
   return given.length > 0 ? { levels: Object.fromEntries(given) } : {};
+}
+
+interface ModeFlags extends SelectionFlags {
+  readonly rectify?: string;
+  readonly dense?: boolean;
+  readonly dropRate?: readonly number[];
+  readonly budget?: number | readonly number[];
+  readonly modes?: readonly string[];
+  readonly preset?: string;
+}
+
+/** Refuses options that would do nothing beside the others: whoever wrote them meant something. */
+export function checkModeOptions(flags: ModeFlags): void {
+  const option = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const first = (names: readonly (keyof ModeFlags)[]) => names.find((name) => flags[name] !== undefined);
+  const selection = first(["dropRate", "budget", "preset", "coverMass", "neighbours", "firstFrame"]);
+  const tail = first(["strata", "strataPerBlock", "group"]);
+  const levels = first(["scope", "levels"]);
+  const useless = selection ?? tail ?? levels;
+  if (flags.dense && useless)
+    throw new UsageError(`${option(useless)} and --dense exclude each other: every block is computed.`);
+  const hasTail = flags.modes ? flags.modes.includes("tail") : (flags.rectify ?? "tail") === "tail";
+  if (tail && !hasTail) throw new UsageError(`${option(tail)} applies to tail, which is not asked for.`);
+  const hasLevels = flags.modes
+    ? flags.modes.includes("levels")
+    : flags.budget !== undefined || flags.rectify === "levels";
+  if (levels && !hasLevels) throw new UsageError(`${option(levels)} applies to levels, which are not asked for.`);
 }

@@ -13,7 +13,7 @@ import type { CommandContext } from "./run-cli.js";
 import { version } from "./version.js";
 
 const EXIT_HELP = `
-Exit status: 0 fine, 1 failure, 2 wrong usage, 3 backend unavailable, 4 mismatch.
+Exit status: 0 fine, 1 failure, 2 wrong usage, 3 backend unavailable, 4 mismatch, 5 not finite.
 Shell completion: spaattn complete bash | zsh | fish | powershell`;
 
 /** The command line of spaattn; each command loads what it needs when it runs. */

@@ -1,7 +1,10 @@
 /** Numbers as the page writes them. */
-export const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(digits)} %`;
+export const percent = (share: number, digits = 1): string =>
+  Number.isFinite(share) ? `${(share * 100).toFixed(digits)} %` : "not finite";
 
-export const decibels = (value: number | null): string => (value === null ? "exact" : `${value.toFixed(1)} dB`);
+/** PSNR of a row; nothing where an output holds values that are not finite. */
+export const decibels = ({ psnr, state }: { readonly psnr: number | null; readonly state: string }): string =>
+  psnr !== null ? `${psnr.toFixed(1)} dB` : state === "equal" ? "exact" : "–";
 
 export const times = (ratio: number): string => `${ratio >= 10 ? ratio.toFixed(1) : ratio.toFixed(2)}×`;
 

@@ -10,7 +10,7 @@ import type { Step } from "./steps.js";
 import type { PlanWriter } from "./writer.js";
 
 /**
- * Compiles a spec into a plan (algorithm.md sections 2 to 6, beyond.md).
+ * Compiles a spec into a plan (docs/method.md#pooling to docs/method.md#output, docs/tail.md).
  *
  * @throws TypeError or RangeError that names the field of the spec.
  */

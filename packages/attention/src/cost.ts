@@ -23,7 +23,7 @@ export interface DensityEstimate {
   readonly most: number;
 }
 
-/** The cost model of beyond.md section 11, for one run of a plan. */
+/** The cost model of docs/tail.md#cost, for one run of a plan. */
 export interface PlanCost extends DensityEstimate {
   readonly steps: readonly StepCost[];
   readonly flop: number;
@@ -168,7 +168,7 @@ function summarizeFlop(geometry: Geometry, step: SummarizeStep): number {
   return splitFlop(geometry, step) + 8 * geometry.visualTokens * geometry.headDim * groups;
 }
 
-/** Finding the strata (beyond.md section 3). */
+/** Finding the strata (docs/tail.md#strata). */
 function splitFlop({ visualTokens: N, headDim: d }: Geometry, step: SummarizeStep): number {
   const levels = Math.log2(step.strataPerBlock);
   if (step.strata === "contiguous") return 0;

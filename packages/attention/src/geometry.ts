@@ -1,5 +1,5 @@
 /**
- * How one attention call is cut into blocks (algorithm.md section 1).
+ * How one attention call is cut into blocks (docs/method.md#notation).
  *
  * Tokens are `[visual | text]`. Visual blocks tile the visual tokens alone, the last one may be partly filled; text
  * blocks start right behind the visual tokens, whatever their number. Key blocks are numbered visual first, then text.
@@ -62,6 +62,6 @@ export function keyRange(geometry: Geometry, block: number, batchItem: number): 
   return { start, end: Math.max(start, Math.min(start + blockSize, visualTokens + textValid[batchItem])) };
 }
 
-/** Text blocks with at least one valid key: always selected (algorithm.md section 4, step 5). */
+/** Text blocks with at least one valid key: always selected (docs/method.md#selection, step 5). */
 export const validTextBlocks = (geometry: Geometry, batchItem: number): number =>
   Math.ceil(geometry.textValid[batchItem] / geometry.blockSize);

@@ -11,7 +11,7 @@ export * from "./interpret.js";
 export * from "./layout.js";
 export * from "./levels/choice/index.js";
 export * from "./levels/options.js";
-export { resolveLevels } from "./levels/resolve.js";
+export { LEVELS_OPTIONS, resolveLevels } from "./levels/resolve.js";
 export * from "./levels/steps.js";
 export * from "./operation.js";
 export * from "./plan.js";

@@ -7,7 +7,7 @@ export interface TokenLayout {
   readonly order: Int32Array;
   /** The inverse table: attention position of each token of the caller's sequence. */
   readonly inverse: Int32Array;
-  /** `[n, n]`, 1 where two visual blocks touch (algorithm.md section 7.3). Symmetric, diagonal set. */
+  /** `[n, n]`, 1 where two visual blocks touch (docs/method.md#neighbours). Symmetric, diagonal set. */
   readonly neighbours: Uint8Array;
   /** Ascending indices of the visual blocks that hold at least one token of frame 0. */
   readonly firstFrameBlocks: Int32Array;

@@ -1,3 +1,4 @@
+import { checkFields, checkFlag } from "@spaattn/core";
 import { coverMass, firstFrame, neighbours, type Policy, topBlocks, union } from "./policy.js";
 
 /** The rates and switches that people set, on command lines and in presets. */
@@ -16,9 +17,11 @@ export interface PolicyRates {
  * @throws RangeError that names the rate.
  */
 export function policyFrom(rates: PolicyRates): Policy {
+  checkFields("rates", rates, ["dropRate", "coverMass", "neighbours", "firstFrame"]);
+  checkFlag("rates.neighbours", rates.neighbours);
   const {
     coverMass: mass,
-    dropRate = mass === undefined ? 0.8 : undefined,
+    dropRate = mass === undefined || mass === 0 ? 0.8 : undefined,
     neighbours: near,
     firstFrame: first,
   } = rates;

@@ -110,7 +110,7 @@ export const neighbours = (): Policy => ({ kind: "neighbours" });
 
 /**
  * Blocks that hold tokens of frame 0: as a sink for every row, or `dense` (their own rows see everything as well).
- * Needs `spec.layout`. With `behaviour: "reference"` the literal rule of the original (algorithm.md 8.1 no. 1).
+ * Needs `spec.layout`. With `behaviour: "reference"` the literal rule of the original (docs/corrections.md#no-1).
  */
 export const firstFrame = (as: "sink" | "dense" = "sink"): Policy => checked({ kind: "firstFrame", as });
 

@@ -31,6 +31,10 @@ const FIELDS: Record<keyof AttentionSpec, true> = {
   extras: true,
 };
 
+/** Tokens and blocks are numbered by 32-bit integers. */
+const MOST_TOKENS = 2 ** 31 - 1;
+const MOST_HEADS = 65_536;
+
 // Missing means undefined alone: null is what JSON makes of NaN, and no default was asked for.
 function or<T>(value: T | undefined, otherwise: T): T {
   return value === undefined ? otherwise : value;
@@ -47,11 +51,11 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   const textTokens = or(spec.textTokens, 0);
   const blockSize = or(spec.blockSize, 128);
   const { heads, headDim, visualTokens, layout } = spec;
-  integer("batch", batch, 1);
-  integer("heads", heads, 1);
-  integer("headDim", headDim, 1);
-  integer("visualTokens", visualTokens, 1);
-  integer("textTokens", textTokens, 0);
+  integer("batch", batch, 1, MOST_HEADS);
+  integer("heads", heads, 1, MOST_HEADS);
+  integer("headDim", headDim, 1, MOST_HEADS);
+  integer("visualTokens", visualTokens, 1, MOST_TOKENS);
+  integer("textTokens", textTokens, 0, MOST_TOKENS - visualTokens);
   oneOf("blockSize", blockSize, [64, 128]);
   if (spec.scale !== undefined && !Number.isFinite(spec.scale))
     throw new RangeError(`spec.scale must be a finite number, got ${describeValue(spec.scale)}`);
@@ -79,12 +83,12 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   if (behaviour === "reference" && textTokens > 0 && visualTokens % blockSize !== 0)
     throw new RangeError(
       `spec.visualTokens must be a multiple of ${blockSize} with text and behaviour "reference", got ${visualTokens}; ` +
-        `the original fails there (algorithm.md 8.1 no. 11)`,
+        `the original fails there (docs/corrections.md#no-11)`,
     );
   if (behaviour === "reference" && textTokens > 0 && textValid.includes(0))
     throw new RangeError(
       `spec.textValid must be at least 1 with behaviour "reference", got ${textValid.join(", ")}; ` +
-        `the original fails there (algorithm.md 8.1 no. 10)`,
+        `the original fails there (docs/corrections.md#no-10)`,
     );
   const tail = tailOptions(spec.tail);
   checkTail(tail, blockSize, Math.ceil(visualTokens / blockSize));

@@ -12,7 +12,7 @@ export interface Selection {
   readonly topBlocks: readonly number[];
   /** `[heads]`: probability mass the ranked blocks must exceed; 0 keeps a fixed count. */
   readonly coverMass: readonly number[];
-  /** The text column takes part in the ranking (algorithm.md 8.1 no. 3; reference behaviour only). */
+  /** The text column takes part in the ranking (docs/corrections.md#no-3; reference behaviour only). */
   readonly textCompetes: boolean;
   /** `[n, n]`, blocks to select whatever their rank; absent when there are none. */
   readonly forced?: Uint8Array;
@@ -30,7 +30,7 @@ export interface SelectionContext {
  * Number of blocks a drop rate keeps: `trunc((1 - dropRate) * n)`.
  *
  * `reference` computes it in plain double arithmetic, so 0.8 of 900 keeps 179; `corrected` rounds to 9 decimals first
- * (algorithm.md 8.1 no. 12).
+ * (docs/corrections.md#no-12).
  */
 export function keptBlocks(dropRate: number, blocks: number, behaviour: Behaviour): number {
   const kept = (1 - dropRate) * blocks;
@@ -86,7 +86,7 @@ export function lowerPolicy(policy: Policy, context: SelectionContext): Selectio
   // Text is always selected, and summaries stand for what is not; without either the output would be zero.
   if (!ranked && !host && !forced?.includes(1) && rectify !== "tail" && geometry.textValid.includes(0))
     throw new RangeError(`spec.policy selects no block, and rectify "${rectify}" has nothing else; add topBlocks()`);
-  // Tail mode keeps at least the query block's own key block (beyond.md section 6).
+  // Tail mode keeps at least the query block's own key block (docs/tail.md#selection).
   if (rectify === "tail") for (let h = 0; h < heads; h++) top[h] = Math.max(top[h], 1);
   return {
     ranked,

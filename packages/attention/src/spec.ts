@@ -7,13 +7,13 @@ import type { Policy } from "./policy.js";
 /** What happens to the blocks that are not computed. */
 export type Rectify = "none" | "paper" | "tail" | "levels";
 
-/** `corrected` mends every item of algorithm.md 8.1; `reference` reproduces the original, for comparison. */
+/** `corrected` mends every item of docs/corrections.md; `reference` reproduces the original, for comparison. */
 export type Behaviour = "corrected" | "reference";
 
-/** How keys are split inside a block (beyond.md section 3). */
+/** How keys are split inside a block (docs/tail.md#strata). */
 export type Strata = "local" | "eigen" | "contiguous";
 
-/** Parameters of tail rectification (beyond.md section 10). */
+/** Parameters of tail rectification (docs/tail.md#parameters). */
 export interface TailOptions {
   /** Strata per key block, a power of two that divides the block size (1, 2, 4 or 8). */
   readonly strataPerBlock: number;

@@ -24,10 +24,10 @@ export interface PermuteOutputs {
   tokens: Tensor;
 }
 
-/** Per-block statistics of the visual tokens (algorithm.md section 2, beyond.md section 2). */
+/** Per-block statistics of the visual tokens (docs/method.md#pooling, docs/tail.md#statistics). */
 export interface PoolStep {
   readonly op: "pool";
-  /** `zero`: the last block is filled with zero rows, as the original does (algorithm.md 8.1 no. 2). */
+  /** `zero`: the last block is filled with zero rows, as the original does (docs/corrections.md#no-2). */
   readonly padding: "valid" | "zero";
   /** Query blocks per anchor (n for one global anchor). Only for `anchor` and `querySpread`. */
   readonly group: number;
@@ -50,7 +50,7 @@ export interface PoolOutputs {
   querySpread?: Tensor;
 }
 
-/** Splits every key block into strata and summarises each at the anchors (beyond.md sections 3 and 4). */
+/** Splits every key block into strata and summarises each at the anchors (docs/tail.md#strata and docs/tail.md#summaries). */
 export interface SummarizeStep {
   readonly op: "summarize";
   readonly strata: Strata;
@@ -86,13 +86,13 @@ interface EstimateCommon {
   /** Slots per row of `indices`. */
   readonly stride: number;
 }
-/** Implicit full attention, selection, gain test and rectification (algorithm.md sections 3 to 6). */
+/** Implicit full attention, selection, gain test and rectification (docs/method.md#implicit-attention to docs/method.md#output). */
 export interface EstimatePaperStep extends EstimateCommon {
   readonly method: "paper";
   /** `valid`: a block weighs as many keys as it holds; `uniform`: all weigh `blockSize`, as in the original. */
   readonly weights: "valid" | "uniform";
 }
-/** Block errors, selection and the bias of every stratum (beyond.md sections 5 and 6). */
+/** Block errors, selection and the bias of every stratum (docs/tail.md#bias and docs/tail.md#selection). */
 export interface EstimateTailStep extends EstimateCommon {
   readonly method: "tail";
   readonly strataPerBlock: number;
@@ -132,7 +132,7 @@ export interface EstimateOutputs {
   // method "paper"
   /** `[b, h, n]` float: R */
   factor?: Tensor;
-  /** `[b, h, n, d]` float: E of algorithm.md section 6 */
+  /** `[b, h, n, d]` float: E of docs/method.md#output */
   compensation?: Tensor;
   /** `[b, h, n, n]` float: unscaled pooled logits */
   scores?: Tensor;
@@ -147,13 +147,13 @@ export interface EstimateOutputs {
   strataBias?: Tensor;
   /** `[b, h, n, u]` float: tau */
   logitVariance?: Tensor;
-  /** `[b, h, n, n]` float: E of beyond.md section 6 */
+  /** `[b, h, n, n]` float: E of docs/tail.md#selection */
   blockError?: Tensor;
   /** `[b, h, n, n]` float: W */
   blockMass?: Tensor;
 }
 
-/** Attention over the selected blocks; text rows are dense (algorithm.md section 6, beyond.md section 7). */
+/** Attention over the selected blocks; text rows are dense (docs/method.md#output, docs/tail.md#output). */
 export interface AttendStep {
   readonly op: "attend";
   /** True: every row attends every valid key; there are no other inputs than query, key and value. */

@@ -12,14 +12,14 @@ import {
   union,
 } from "../src/index.js";
 
-// Wan at 720p: the geometry beyond.md section 11 gives its numbers for.
+// Wan at 720p: the geometry docs/tail.md#cost gives its numbers for.
 const wan: AttentionSpec = { heads: 1, headDim: 128, visualTokens: 75_600, dtype: "bf16" };
 const cost = (changes: Partial<AttentionSpec> = {}) => planCost(compilePlan({ ...wan, ...changes }));
 const flopOf = (result: ReturnType<typeof planCost>, op: string) =>
   result.steps.filter((step) => step.op === op).reduce((sum, step) => sum + step.flop, 0);
 
 describe("planCost", () => {
-  it("gives the shares of dense attention that beyond.md section 11 states", () => {
+  it("gives the shares of dense attention that docs/tail.md#cost states", () => {
     const tail = cost({ tail: { group: "all" } });
     const dense = 4 * 75_600 ** 2 * 128;
     expect(tail.denseFlop).toBe(dense);

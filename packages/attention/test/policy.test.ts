@@ -31,7 +31,7 @@ const rows = (policy: Policy, changes: Partial<SelectionContext> = {}) => {
 };
 
 describe("keptBlocks", () => {
-  it("mends the rounding of 1 - dropRate (algorithm.md 8.1 no. 12)", () => {
+  it("mends the rounding of 1 - dropRate (docs/corrections.md#no-12)", () => {
     expect(keptBlocks(0.8, 900, "reference")).toBe(179);
     expect(keptBlocks(0.8, 900, "corrected")).toBe(180);
   });
@@ -62,11 +62,11 @@ describe("lowerPolicy", () => {
     expect(rows(firstFrame("dense"))).toEqual(["01010", "11111", "01010", "11111", "01010"]);
   });
 
-  it("keeps the literal first-frame rule in reference behaviour (8.1 no. 1)", () => {
+  it("keeps the literal first-frame rule in reference behaviour (docs/corrections.md#no-1)", () => {
     expect(rows(firstFrame(), { behaviour: "reference" })).toEqual(["11000", "11000", "00000", "00000", "00000"]);
   });
 
-  it("lets text compete only in the reference's own modes (8.1 no. 3)", () => {
+  it("lets text compete only in the reference's own modes (docs/corrections.md#no-3)", () => {
     const competes = (changes: Partial<SelectionContext>) =>
       lowerPolicy(topBlocks({ dropRate: 1 }), { ...context, ...changes }).textCompetes;
     expect([

@@ -90,7 +90,7 @@ export function exactTile(job: usize, block: i32, rows: i32, scratch: usize, row
   flash(at(job, L.KEY_PANELS) + offset, at(job, L.VALUE_PANELS) + offset, size, valid, bias, rows, scratch, row);
 }
 
-/** A tile of 128 strata: pseudo-keys whose bias is the same for all rows of the block (beyond.md section 11). */
+/** A tile of 128 strata: pseudo-keys whose bias is the same for all rows of the block (docs/tail.md#cost). */
 function pseudoTile(job: usize, block: i32, index: i32, strata: i32, rows: i32, scratch: usize, row: usize): void {
   const group = block / int(job, L.GROUP) - int(job, L.GROUP_FIRST);
   const tiles = (strata + L.TILE_COLUMNS - 1) / L.TILE_COLUMNS;
@@ -180,7 +180,7 @@ function softmaxRows(scores: usize, state: usize, rows: i32, panels: i32): void 
   }
 }
 
-/** Divides by the normaliser, applies R and E (algorithm.md section 6) and writes the rows. */
+/** Divides by the normaliser, applies R and E (docs/method.md#output) and writes the rows. */
 export function finish(job: usize, first: i32, rows: i32, slots: i32, block: i32, scratch: usize, row: usize): void {
   const sums = sumsAt(scratch, row);
   const state = stateAt(scratch, row);

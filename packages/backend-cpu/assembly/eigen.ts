@@ -7,7 +7,7 @@ import { at, copy, int, rowBytes } from "./job";
  * eigenvalues at every step: sums and vectors are kept in f64, two lanes at a time.
  */
 
-/** Unit: the head. Two directions shared by all blocks (beyond.md section 3, strata "eigen"). */
+/** Unit: the head. Two directions shared by all blocks (docs/tail.md#strata, strata "eigen"). */
 export function eigen(job: usize, scratch: usize): void {
   const row = rowBytes(job);
   const N = int(job, L.VISUAL);

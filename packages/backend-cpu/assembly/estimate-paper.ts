@@ -5,7 +5,7 @@ import { dots } from "./rows";
 import { ordered, selectRow } from "./select";
 import { textLogits } from "./text";
 
-/** Unit: a query block. Probabilities, selection, gain test, R and E (algorithm.md sections 3 to 6). */
+/** Unit: a query block. Probabilities, selection, gain test, R and E (docs/method.md#implicit-attention to docs/method.md#output). */
 export function estimatePaper(job: usize, row: i32, scratch: usize): void {
   const n = int(job, L.VISUAL_BLOCKS);
   const text = int(job, L.TEXT_VALID);

@@ -6,7 +6,7 @@ import { addRows, dots } from "./rows";
 import { ordered, selectRow } from "./select";
 import { addTextValues, textLogits } from "./text";
 
-/** Unit: a query block. Bias of every stratum, block errors and selection (beyond.md sections 5 and 6). */
+/** Unit: a query block. Bias of every stratum, block errors and selection (docs/tail.md#bias and docs/tail.md#selection). */
 export function estimateTail(job: usize, row: i32, scratch: usize): void {
   const n = int(job, L.VISUAL_BLOCKS);
   const parts = int(job, L.STRATA_PER_BLOCK);
@@ -112,7 +112,7 @@ function scaleBy(values: usize, count: i32, factor: f32): void {
     v128.store(values, f32x4.mul(v128.load(values), f));
 }
 
-/** E and W of every block: squared error of summarising it, and its mass (beyond.md section 6). */
+/** E and W of every block: squared error of summarising it, and its mass (docs/tail.md#selection). */
 function blockErrors(
   job: usize,
   group: i32,
@@ -159,7 +159,7 @@ function blockErrors(
 
 /**
  * Ranking keys: log sqrt E of every block up to a constant of the row. The errors themselves hold squared weights,
- * most of which vanish in f32 on peaked rows (beyond.md section 8 no. 10).
+ * most of which vanish in f32 on peaked rows (docs/tail.md#edge-cases, no. 10).
  */
 function blockKeys(levels: usize, n: i32, parts: i32, keys: usize): void {
   for (let j = 0; j < n; j++) {

@@ -3,7 +3,7 @@ import { rowsOf } from "./convert";
 import { at, fill, filled, int, rowBytes } from "./job";
 import { addAll, scaleRow } from "./rows";
 
-/** Unit: a visual block. Means and mean absolute deviations (algorithm.md section 2), those that have a place. */
+/** Unit: a visual block. Means and mean absolute deviations (docs/method.md#pooling), those that have a place. */
 export function pool(job: usize, block: i32, scratch: usize): void {
   average(job, block, scratch, L.QUERY, at(job, L.QUERY_MEAN), at(job, L.QUERY_DEVIATION));
   average(job, block, scratch, L.KEY, at(job, L.KEY_MEAN), at(job, L.KEY_DEVIATION));
@@ -54,7 +54,7 @@ function addDeviations(rows: usize, count: i32, row: usize, mean: usize, out: us
   }
 }
 
-/** Unit: a group. The mean of its valid queries (beyond.md section 2). */
+/** Unit: a group. The mean of its valid queries (docs/tail.md#statistics). */
 export function anchor(job: usize, group: i32): void {
   const row = rowBytes(job);
   const size = int(job, L.GROUP);

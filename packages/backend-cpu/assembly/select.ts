@@ -8,7 +8,7 @@ import { sum4 } from "./math";
 }
 
 /**
- * Chooses the blocks of row `row` and writes its list (algorithm.md section 4, beyond.md section 6).
+ * Chooses the blocks of row `row` and writes its list (docs/method.md#selection, docs/tail.md#selection).
  *
  * `keys` are `ordered` bits of floats, higher first, equal ones by lower index; `columns` of them are ranked (0:
  * none), and up to the next multiple of 4 there is room. `weights` is the mass of each column, `base` the mass that

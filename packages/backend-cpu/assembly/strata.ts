@@ -5,7 +5,7 @@ import { madd } from "./math";
 import { addAll, addListed, addMoment, dot, normalise, orient, project, scaleRow, wave } from "./rows";
 import { ordered } from "./select";
 
-/** Unit: a visual block. Its slot order, so that each run of blockSize / c slots is compact (beyond.md section 3). */
+/** Unit: a visual block. Its slot order, so that each run of blockSize / c slots is compact (docs/tail.md#strata). */
 export function strata(job: usize, block: i32, scratch: usize): void {
   const size = int(job, L.BLOCK_SIZE);
   const row = rowBytes(job);

@@ -4,7 +4,7 @@ import { at, fill, filled, float, int, rowBytes } from "./job";
 import { exp2, log, LOG2E, LOWEST, madd, sum4, top4 } from "./math";
 import { dotFour } from "./rows";
 
-/** Unit: a visual block. Summarises its strata at every anchor that is held (beyond.md section 4). */
+/** Unit: a visual block. Summarises its strata at every anchor that is held (docs/tail.md#summaries). */
 export function summarize(job: usize, block: i32, scratch: usize): void {
   const size = int(job, L.BLOCK_SIZE);
   const row = rowBytes(job);

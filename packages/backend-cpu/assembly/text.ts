@@ -2,7 +2,7 @@ import * as L from "../src/job-layout";
 import { at, float, int, rowBytes } from "./job";
 import { madd } from "./math";
 
-/** Logits of the valid text keys against one pooled query (algorithm.md section 3); whole panels of 16 are written. */
+/** Logits of the valid text keys against one pooled query (docs/method.md#implicit-attention); whole panels of 16 are written. */
 export function textLogits(job: usize, query: usize, out: usize): void {
   const row = rowBytes(job);
   const scale = f32x4.splat(float(job, L.SCALE));

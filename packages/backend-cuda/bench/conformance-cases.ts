@@ -16,7 +16,7 @@ export const casesOf128: readonly ConformanceCase[] = conformanceCases.flatMap((
 
 /**
  * Where the kernels differ from the oracle beyond tolerance, and why: the summaries are stored in 16 bit, and the tangent
- * offset is taken from the stored key (beyond.md section 9). Under huge logits the rounding of the key moves the offset by
+ * offset is taken from the stored key (docs/tail.md#numerics). Under huge logits the rounding of the key moves the offset by
  * slightly more than the tolerance; the outputs stay within theirs.
  */
 export const isKnown = (check: Check): boolean =>

@@ -29,7 +29,7 @@ const SUMMARIES = [
   ...(["strataKey", "strataValue", "strataMass", "strataSpread", "strataNoise"] as const),
   ...(["logitVariance", "strataBias", "blockMass", "blockError"] as const),
 ];
-/** Estimated errors are squares of small differences (beyond.md section 13 allows them ten times as much). */
+/** Estimated errors are squares of small differences (docs/tail.md#conformance allows them ten times as much). */
 const ERROR_FACTOR = 5;
 
 /** Compares the results of one run with the oracle's, in the order they are computed. */

@@ -58,7 +58,7 @@ export function checkMask(question: MaskQuestion): Outcome {
 
 /**
  * Scores below this count as equal. Squared weights of this size underflow on the way in float32, and the blocks then go
- * by index (beyond.md section 8, item 10); no output can show which of them is computed.
+ * by index (docs/tail.md#edge-cases, item 10); no output can show which of them is computed.
  */
 const UNDERFLOW = 1e-30;
 

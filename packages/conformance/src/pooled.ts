@@ -1,7 +1,7 @@
 import type { HostTensor } from "@spaattn/core";
 import { dot } from "@spaattn/mask";
 
-/** The two sides of the gain test (algorithm.md section 5) from pooled tensors `[b, h, n, d]`, each `[b, h, n, n]`. */
+/** The two sides of the gain test (docs/method.md#gain) from pooled tensors `[b, h, n, d]`, each `[b, h, n, n]`. */
 export function gainSides(tensors: Readonly<Record<string, HostTensor>>): { gain: Float64Array; error: Float64Array } {
   const [batch, heads, n, d] = tensors.queryMean.shape;
   const rows = (name: string) => Float64Array.from(tensors[name].data);

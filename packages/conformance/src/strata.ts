@@ -22,7 +22,7 @@ export interface StrataOutcome {
 }
 
 /**
- * Compares stratum orders as sets of tokens per stratum (beyond.md section 13). A block may differ only where the
+ * Compares stratum orders as sets of tokens per stratum (docs/tail.md#conformance). A block may differ only where the
  * oracle's own cut is closer than the margin.
  */
 export function checkStrata(question: StrataQuestion): StrataOutcome {

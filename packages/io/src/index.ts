@@ -11,11 +11,12 @@ export {
   type SafetensorsHeader,
   safetensorsChunks,
 } from "@spaattn/weights";
+export { type Arrangement, arrangeCapture } from "./capture/arrange.js";
 export { type Capture, type CaptureInfo, type CaptureInput, captureSpec } from "./capture/capture.js";
 export { isCapture, readCapture } from "./capture/read.js";
 export { captureContents } from "./capture/write.js";
 export { type Clip, checkClip, clipFrame } from "./clip/clip.js";
 export { encodePng, type Picture } from "./clip/png.js";
-export { type Npz, npzChunks, openNpz } from "./npy/npz.js";
-export { readNpy } from "./npy/read.js";
+export { isNpzFile, type Npz, npzChunks, openNpz } from "./npy/npz.js";
+export { isNpyFile, readNpy } from "./npy/read.js";
 export { encodeNpy, npyChunks } from "./npy/write.js";

@@ -1,6 +1,7 @@
 export {
   checkWritable,
   type FileSource,
+  fileError,
   fileSource,
   isSameFile,
   type WriteOptions,

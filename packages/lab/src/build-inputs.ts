@@ -1,5 +1,5 @@
 import type { AttentionSpec, TokenLayout } from "@spaattn/attention";
-import { HostTensor } from "@spaattn/core";
+import { checkFields, describeValue, HostTensor } from "@spaattn/core";
 import { videoLayout } from "@spaattn/layout";
 import type { Clip } from "./clip.js";
 import { type Head, makeHeads, project } from "./heads.js";
@@ -25,6 +25,12 @@ export interface LabInputs {
   readonly heads: readonly string[];
   /** How the inputs came to be, in sentences for the reader. */
   readonly notes: readonly string[];
+  /** Of a capture: where in which model it was made, as far as it says. */
+  readonly source?: {
+    readonly model?: string;
+    readonly layer?: number;
+    readonly grid?: readonly [number, number, number];
+  };
   /** Present when the values are pixels: how to turn an output back into frames. */
   readonly patches?: Patches;
 }
@@ -51,11 +57,14 @@ const PATCHES: Record<64 | 128, PatchSize> = { 64: [1, 4, 4], 128: [2, 4, 4] };
  * @throws RangeError when the clip or an option is out of range.
  */
 export function buildInputs(clip: Clip, options: BuildOptions = {}): LabInputs {
+  checkFields("options", options, ["headDim", "heads", "maxTokens", "blockSize", "curve", "seed"]);
   const { headDim = 64, heads: count = 8, maxTokens = 8192, blockSize = 128, curve = "hilbert", seed = 7 } = options;
-  if (!(headDim in PATCHES)) throw new RangeError(`headDim must be 64 or 128, got ${headDim}`);
-  if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`heads must be a positive integer, got ${count}`);
+  if (!(headDim in PATCHES)) throw new RangeError(`headDim must be 64 or 128, got ${describeValue(headDim)}`);
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new RangeError(`heads must be a positive integer, got ${describeValue(count)}`);
   if (!Number.isSafeInteger(maxTokens) || maxTokens < blockSize)
-    throw new RangeError(`maxTokens must be an integer of at least ${blockSize}, got ${maxTokens}`);
+    throw new RangeError(`maxTokens must be an integer of at least ${blockSize}, got ${describeValue(maxTokens)}`);
+  if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be an integer, got ${describeValue(seed)}`);
   const patch = PATCHES[headDim];
   const patches = cutPatches(padFrames(clip, patch[0]), chooseGrid(clip, patch, maxTokens), patch);
   const layout = videoLayout({ grid: patches.grid, blockSize, curve });
@@ -78,14 +87,20 @@ export function buildInputs(clip: Clip, options: BuildOptions = {}): LabInputs {
     },
     heads: heads.map(({ kind, gain }) => `${kind} ×${gain}`),
     notes: [
-      `${size.frames} of ${clip.frames} frames at ${size.width}x${size.height} pixels, cut into ${patch.join("x")} patches: ` +
+      `${size.frames} of ${framesOf(clip)} at ${size.width}x${size.height} pixels, cut into ${patch.join("x")} patches: ` +
         `${t}x${h}x${w} = ${t * h * w} tokens in ${curve === "hilbert" ? "Hilbert-curve" : "raster"} order, blocks of ${blockSize}.`,
       `${count} heads (local, spatial, temporal and global in turn) with fixed random projections of the patches (seed ${seed}), ` +
         "normalised queries and keys, and a 3-axis rotary embedding. No model weights are involved, so no statement about generated video follows.",
       "Values are the patch pixels, so an output can be looked at as frames.",
+      ...(clip.notes ?? []),
     ],
     patches,
   };
+}
+
+/** `512 frames`, or `the first 512 of 3000 frames`: what was left in the file is part of what is shown. */
+function framesOf({ frames, totalFrames = frames }: Clip): string {
+  return totalFrames > frames ? `the first ${frames} of ${totalFrames} frames` : `${frames} frames`;
 }
 
 /** A clip shorter than one patch is held on its last frame. */

@@ -16,6 +16,7 @@ export interface CaptureLike {
   readonly blockSize?: number;
   readonly scale?: number;
   readonly model?: string;
+  readonly layer?: number;
 }
 
 /**
@@ -24,7 +25,7 @@ export interface CaptureLike {
  * @throws RangeError when shapes, grid and text lengths do not fit together.
  */
 export function inputsFromCapture(capture: CaptureLike, name = "capture"): LabInputs {
-  const { query, key, value, textTokens = 0, textValid, grid, tokenOrder = "raster", scale, model } = capture;
+  const { query, key, value, textTokens = 0, textValid, grid, tokenOrder = "raster", scale, model, layer } = capture;
   for (const [role, tensor] of Object.entries({ query, key, value })) {
     if (tensor.shape.length !== 4)
       throw new RangeError(`${role} must be [batch, heads, tokens, headDim], got [${tensor.shape.join(", ")}]`);
@@ -61,6 +62,11 @@ export function inputsFromCapture(capture: CaptureLike, name = "capture"): LabIn
       tokenOrder: "curve",
     },
     heads: Array.from({ length: heads }, (_, h) => `head ${h}`),
+    source: {
+      ...(model === undefined ? {} : { model }),
+      ...(layer === undefined ? {} : { layer }),
+      ...(grid === undefined ? {} : { grid }),
+    },
     notes: [
       `Capture${model ? ` of ${model}` : ""}: ${batch} x ${heads} heads, ${visualTokens} visual and ${textTokens} text tokens, headDim ${headDim}` +
         `${grid ? `, grid ${grid.join("x")}` : ", no grid"}${permute ? ", put into Hilbert-curve order" : ""}.`,

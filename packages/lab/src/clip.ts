@@ -8,6 +8,10 @@ export interface Clip {
   /** `[frames, height, width, 3]` RGB bytes. */
   readonly data: Uint8Array;
   readonly name?: string;
+  /** Frames of the file, where that is more than were read. */
+  readonly totalFrames?: number;
+  /** What went wrong without making the clip unreadable, for people. */
+  readonly notes?: readonly string[];
 }
 
 export interface ClipSize {

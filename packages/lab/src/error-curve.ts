@@ -1,6 +1,7 @@
 import type { Backend } from "@spaattn/attention";
-import { throwIfAborted } from "@spaattn/core";
+import { guardCallbacks, throwIfAborted } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
+import { checkCurveOptions } from "./check-options.js";
 import { measureQuality } from "./metrics.js";
 import type { Mode, SelectionOptions } from "./modes.js";
 import { type ModeRun, runMode, type WorkOptions } from "./run-mode.js";
@@ -23,11 +24,21 @@ export interface CurveOptions extends SelectionOptions, WorkOptions {
 const DROP_RATES = [0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5];
 
 /** Error against density of all modes, measured against a dense run that was made before. */
-export async function errorCurve(
+export function errorCurve(
   backend: Backend,
   inputs: LabInputs,
   dense: ModeRun,
   options: CurveOptions = {},
+): Promise<CurvePoint[]> {
+  checkCurveOptions(options);
+  return guardCallbacks(options, ["onProgress", "onPoint"], (guarded) => measureCurve(backend, inputs, dense, guarded));
+}
+
+async function measureCurve(
+  backend: Backend,
+  inputs: LabInputs,
+  dense: ModeRun,
+  options: CurveOptions,
 ): Promise<CurvePoint[]> {
   const { modes = ["none", "paper", "tail"], dropRates = DROP_RATES, onPoint, onProgress } = options;
   const points: CurvePoint[] = [];

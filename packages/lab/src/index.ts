@@ -6,6 +6,7 @@ export type { Clip } from "./clip.js";
 export * from "./compare.js";
 export * from "./decode.js";
 export * from "./error-curve.js";
+export { type NotFinite, notFinite, notFiniteNotes } from "./finite.js";
 export { fitInputs } from "./fit-inputs.js";
 export * from "./heat-map.js";
 export * from "./metrics.js";

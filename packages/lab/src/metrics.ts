@@ -1,9 +1,19 @@
 import type { HostTensor } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 
+/**
+ * What the figures of a comparison mean.
+ *
+ * `equal`: there is no difference, and PSNR has no bound. `differs`: all figures are numbers. `notFinite`: one of the
+ * outputs holds NaN or infinities, and no figure says anything. `zeroReference`: dense attention is zero throughout, so
+ * nothing is relative to it.
+ */
+export type QualityState = "equal" | "differs" | "notFinite" | "zeroReference";
+
 /** How far an output is from dense attention's, over the visual rows. */
 export interface Quality {
-  /** `|out - dense| / |dense|` */
+  readonly state: QualityState;
+  /** `|out - dense| / |dense|`; NaN where `state` is `notFinite`, infinite where it is `zeroReference`. */
   readonly relL2: number;
   readonly cosine: number;
   /** Decibels; of pixels (peak 255) when values are pixels, else with the dense output's range as peak. Infinite when equal. */
@@ -76,6 +86,7 @@ function visibleUnits({ patches, spec }: LabInputs): Float64Array {
 function range(values: Float32Array): number {
   let [low, high] = [Infinity, -Infinity];
   for (const x of values) {
+    if (!Number.isFinite(x)) continue;
     if (x < low) low = x;
     if (x > high) high = x;
   }
@@ -84,7 +95,12 @@ function range(values: Float32Array): number {
 
 function toQuality(sums: Sums, peak: number): Quality {
   const { difference, visible, dense, out, dot, count } = sums;
+  // Squares of finite numbers may overflow as well; either way nothing can be said.
+  if (![difference, dense, out, dot].every(Number.isFinite))
+    return { state: "notFinite", relL2: Number.NaN, cosine: Number.NaN, psnr: Number.NaN };
+  const state = difference === 0 ? "equal" : dense === 0 ? "zeroReference" : "differs";
   return {
+    state,
     relL2: dense === 0 ? (difference === 0 ? 0 : Infinity) : Math.sqrt(difference / dense),
     cosine: dense === 0 || out === 0 ? (difference === 0 ? 1 : 0) : dot / Math.sqrt(dense * out),
     psnr: 10 * Math.log10((peak * peak * count) / visible),

@@ -16,6 +16,8 @@ export interface SelectionOptions {
   readonly firstFrame?: "sink" | "dense" | false;
   readonly tail?: Partial<TailOptions>;
   readonly levels?: LevelsOptions;
+  /** A rate per head (a calibrated preset's), in place of the drop rate, which then only labels the row. */
+  readonly headRates?: readonly number[];
 }
 
 /** Strata per block of tail where nothing else is said, and what `levels` take a drop rate's cost from. */
@@ -35,9 +37,9 @@ export function costOf(mode: Mode, density: number, blockSize: number, options: 
 
 /** The policy of a drop rate and the options beside it. */
 export function makePolicy(dropRate: number, options: SelectionOptions = {}): Policy {
-  const { coverMass, neighbours, firstFrame } = options;
+  const { coverMass, neighbours, firstFrame, headRates } = options;
   return policyFrom({
-    dropRate,
+    dropRate: headRates ?? dropRate,
     ...(coverMass === undefined ? {} : { coverMass }),
     ...(neighbours === undefined ? {} : { neighbours }),
     ...(firstFrame === undefined ? {} : { firstFrame }),

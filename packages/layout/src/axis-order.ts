@@ -8,7 +8,7 @@ export type AxisOrder = readonly [major: Axis, middle: Axis, minor: Axis] | "aut
 const AXES = ["w", "h", "t"] as const;
 
 /**
- * The three axes of an order (algorithm.md section 7.1). `"auto"` takes the longest axis first, ties and the other two
+ * The three axes of an order (docs/method.md#curve). `"auto"` takes the longest axis first, ties and the other two
  * in the order w, h, t.
  *
  * @throws RangeError when the order is no permutation of w, h and t.

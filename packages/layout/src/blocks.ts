@@ -16,7 +16,7 @@ const DIRECTIONS = [-1, 0, 1]
   .slice(14);
 
 /**
- * Which blocks touch on the token grid (algorithm.md section 7.3): `[n, n]`, 1 where two blocks hold cells that differ
+ * Which blocks touch on the token grid (docs/method.md#neighbours): `[n, n]`, 1 where two blocks hold cells that differ
  * by at most 1 along each axis. Symmetric, diagonal set. Time is linear in tokens.
  *
  * @throws RangeError when the curve is no permutation of the grid's cells.
@@ -43,7 +43,7 @@ export function blockNeighbours(curveToLinear: Int32Array, grid: Grid, blockSize
   return table;
 }
 
-/** Ascending indices of the blocks that hold at least one cell of frame 0 (algorithm.md section 8.1 no. 1, corrected). */
+/** Ascending indices of the blocks that hold at least one cell of frame 0 (docs/corrections.md#no-1, corrected). */
 export function firstFrameBlocks(curveToLinear: Int32Array, grid: Grid, blockSize: number): Int32Array {
   const block = blockOfCell(curveToLinear, grid, blockSize);
   return Int32Array.from(new Set(block.subarray(0, grid[1] * grid[2]))).sort();

@@ -8,7 +8,7 @@ function half(length: number): number {
 }
 
 /**
- * The generalised 3-D Hilbert curve of a grid (algorithm.md section 7.1): `table[step]` is the row-major index
+ * The generalised 3-D Hilbert curve of a grid (docs/method.md#curve): `table[step]` is the row-major index
  * `(z * h + y) * w + x` of the cell visited at that step (the `curve_to_linear` of section 7.2).
  *
  * Any grid works; the curve starts at the origin and visits every cell once. Linear time.

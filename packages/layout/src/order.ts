@@ -4,7 +4,7 @@ import { type Grid, tokenCount } from "./grid.js";
 export const rasterOrder = (grid: Grid): Int32Array => Int32Array.from({ length: tokenCount(grid) }, (_, i) => i);
 
 /**
- * The inverse of an order: `inverse[order[i]] = i` (the `linear_to_curve` of algorithm.md section 7.2).
+ * The inverse of an order: `inverse[order[i]] = i` (the `linear_to_curve` of docs/method.md#curve-tables).
  *
  * @throws RangeError when `order` is no permutation of `0 .. length - 1`.
  */

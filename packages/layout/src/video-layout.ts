@@ -28,7 +28,7 @@ export interface VideoLayout extends TokenLayout {
 }
 
 /**
- * The token order of a video (algorithm.md section 1): visual tokens along the curve, text behind them.
+ * The token order of a video (docs/method.md#notation): visual tokens along the curve, text behind them.
  *
  * `order` reads the caller's sequence (`[visual | text]` or `[text | visual]`, visual tokens row-major); the neighbour
  * table is computed at its first use.

@@ -9,7 +9,7 @@ export interface BlockLists {
 
 /**
  * Writes a mask `[n, n]` of visual blocks as lists, the `textBlocks` text blocks with a valid key behind them
- * (algorithm.md section 4, step 5).
+ * (docs/method.md#selection, step 5).
  *
  * @throws RangeError when a row needs more than `stride` slots.
  */

@@ -6,7 +6,7 @@ export interface PooledLogits {
   readonly textScores: Float64Array;
   /** s */
   readonly scale: number;
-  /** `[n]` keys each pooled logit stands for: c_j, or B throughout as in the original (algorithm.md 8.1 no. 2). */
+  /** `[n]` keys each pooled logit stands for: c_j, or B throughout as in the original (docs/corrections.md#no-2). */
   readonly weights: Float64Array;
 }
 
@@ -19,7 +19,7 @@ export interface ImplicitAttention {
 }
 
 /**
- * Implicit full attention with isolated text and reallocation (algorithm.md section 3):
+ * Implicit full attention with isolated text and reallocation (docs/method.md#implicit-attention):
  *
  *     Z_i     = Σ_j c_j exp(s q̄_i·k̄_j) + Σ_m exp(s q̄_i·k_{N+m})
  *     P_ij    = c_j exp(s q̄_i·k̄_j) / Z_i

@@ -1,7 +1,7 @@
 import { blockCount, type HeadShape } from "./head.js";
 
 /**
- * What fills up the last block (algorithm.md 8.1 no. 2): nothing (`valid`: statistics over the valid tokens), or
+ * What fills up the last block (docs/corrections.md#no-2): nothing (`valid`: statistics over the valid tokens), or
  * zero rows that count like tokens, as in the original.
  */
 export type Padding = "valid" | "zero";
@@ -11,7 +11,7 @@ const divisor = (valid: number, blockSize: number, padding: Padding): number =>
   padding === "zero" ? blockSize : valid;
 
 /**
- * Block means, `[N, d]` to `[n, d]` (algorithm.md section 2):
+ * Block means, `[N, d]` to `[n, d]` (docs/method.md#pooling):
  *
  *     x̄_i = (1/|V_i|) Σ_{a ∈ V_i} x_a
  */
@@ -31,7 +31,7 @@ export function blockMeans(x: Float64Array, shape: HeadShape, padding: Padding =
 }
 
 /**
- * Mean absolute deviations from the block means, `[N, d]` to `[n, d]` (algorithm.md section 2):
+ * Mean absolute deviations from the block means, `[N, d]` to `[n, d]` (docs/method.md#pooling):
  *
  *     Δx_i = (1/|V_i|) Σ_{a ∈ V_i} |x_a − x̄_i|
  */

@@ -1,7 +1,7 @@
 import type { Selection } from "@spaattn/attention";
 import type { ImplicitAttention } from "./implicit-attention.js";
 
-/** How many blocks the rows of one head keep (algorithm.md section 4). */
+/** How many blocks the rows of one head keep (docs/method.md#selection). */
 export interface SelectionRule {
   /** False: nothing is ranked, only `forced` is selected. */
   readonly ranked: boolean;
@@ -9,7 +9,7 @@ export interface SelectionRule {
   readonly topBlocks: number;
   /** p: mass the leading blocks must exceed */
   readonly coverMass: number;
-  /** The text column is ranked like a block, as in the original (algorithm.md 8.1 no. 3). */
+  /** The text column is ranked like a block, as in the original (docs/corrections.md#no-3). */
   readonly textCompetes: boolean;
 }
 
@@ -21,7 +21,7 @@ export const ruleOfHead = (selection: Omit<Selection, "forced" | "host">, head: 
   textCompetes: selection.textCompetes,
 });
 
-/** Indices by descending value; equal values by lower index (algorithm.md 8.1 no. 21). */
+/** Indices by descending value; equal values by lower index (docs/corrections.md#no-21). */
 export const rankDescending = (values: ArrayLike<number>): Int32Array =>
   Int32Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[b] - values[a] || a - b);
 
@@ -38,7 +38,7 @@ export function leadingToExceed(mass: number, values: ArrayLike<number>, ranking
 }
 
 /**
- * Selected visual blocks `[n, n]`, 1 where a block is critical (algorithm.md section 4, steps 1 to 3):
+ * Selected visual blocks `[n, n]`, 1 where a block is critical (docs/method.md#selection, steps 1 to 3):
  *
  *     need_i = max( #{ r : P_i,txt + c_r ≤ p } + 1, k_top )
  *
@@ -60,7 +60,7 @@ export function selectCritical(attention: ImplicitAttention, rule: SelectionRule
 }
 
 /**
- * Adds blocks that are selected whatever their rank: neighbours, first frame, always (algorithm.md section 4, steps 4
+ * Adds blocks that are selected whatever their rank: neighbours, first frame, always (docs/method.md#selection, steps 4
  * and 6). Changes `mask` and returns it.
  */
 export function uniteForced(mask: Uint8Array, forced: Uint8Array | undefined): Uint8Array {

@@ -51,14 +51,14 @@ describe("implicit full attention", () => {
     );
   });
 
-  it("8.1 no. 2: a nearly empty last block weighs like a full one in the original, not in ours", () => {
+  it("docs/corrections.md#no-2: a nearly empty last block weighs like a full one in the original, not in ours", () => {
     const even = { scores: new Float64Array(9), textScores: new Float64Array(0), scale: 1 };
     const mass = (last: number) => implicitAttention({ ...even, weights: Float64Array.of(4, 4, last) }).visual[2];
     expect(mass(1)).toBeCloseTo(1 / 9, 14);
     expect(mass(4)).toBeCloseTo(1 / 3, 14);
   });
 
-  it("8.1 no. 10: without valid text it is the model without text, and the text column is zero", () => {
+  it("docs/corrections.md#no-10: without valid text it is the model without text, and the text column is zero", () => {
     const { visual, text } = implicitAttention(logits(3, 0));
     expect([...text]).toEqual([0, 0, 0]);
     expect(visual.subarray(0, 3).reduce((a, b) => a + b, 0)).toBeCloseTo(1, 14);

@@ -35,7 +35,7 @@ describe("pooling", () => {
       }
   });
 
-  it("8.1 no. 2: zero rows shrink the last block in the original, not in ours", () => {
+  it("docs/corrections.md#no-2: zero rows shrink the last block in the original, not in ours", () => {
     const ones = new Float64Array(30).fill(1);
     const last = (padding: "valid" | "zero") => {
       const means = blockMeans(ones, shape, padding);

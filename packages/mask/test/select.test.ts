@@ -84,7 +84,7 @@ describe("block selection", () => {
     expect(leadingToExceed(1, [0.2, 0.5, 0.25], ranking)).toBe(4);
   });
 
-  it("8.1 no. 3: text takes a place and mass in the original, not in ours", () => {
+  it("docs/corrections.md#no-3: text takes a place and mass in the original, not in ours", () => {
     const attention = rows([0.1, 0.3, 0.2], 0.4);
     // Drop rate 0 is dense in ours; in the original the text column pushes the weakest block out.
     const all = rule({ topBlocks: 3 });
@@ -96,18 +96,18 @@ describe("block selection", () => {
     expect(selected(attention, { ...one, textCompetes: true })).toEqual([]);
   });
 
-  it("8.1 no. 21: equal values go to the lower index", () => {
+  it("docs/corrections.md#no-21: equal values go to the lower index", () => {
     expect(selected(rows([0.2, 0.2, 0.2, 0.2, 0.2]), rule({ topBlocks: 3 }))).toEqual([0, 1, 2]);
     expect([...rankDescending([1, 2, 2, 1, 2])]).toEqual([1, 2, 4, 0, 3]);
   });
 
-  it("8.1 no. 12: 0.8 of 900 blocks drops 720 in ours; the original keeps one block too few", () => {
+  it("docs/corrections.md#no-12: 0.8 of 900 blocks drops 720 in ours; the original keeps one block too few", () => {
     const kept = (behaviour: Behaviour) => lower(topBlocks({ dropRate: 0.8 }), 900, behaviour).topBlocks[0];
     expect(kept("corrected")).toBe(180);
     expect(kept("reference")).toBe(179);
   });
 
-  it("8.1 no. 1: the first frame is selected in ours; the original links the first blocks of the curve", () => {
+  it("docs/corrections.md#no-1: the first frame is selected in ours; the original links the first blocks of the curve", () => {
     const layout = {
       grid: [3, 8, 16] as const,
       blockSize: 64,

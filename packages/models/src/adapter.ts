@@ -1,5 +1,5 @@
 import { type AttentionSpec, type Backend, type Extra, type Policy, policyFrom, topBlocks } from "@spaattn/attention";
-import type { TypedArray } from "@spaattn/core";
+import { describeValue, type TypedArray } from "@spaattn/core";
 import { type VideoLayout, videoLayout } from "@spaattn/layout";
 import { alongCurve } from "./along-curve.js";
 import { type CacheSettings, cacheSettings } from "./cache-rule.js";
@@ -125,7 +125,7 @@ export class ModelAdapter {
     };
   }
 
-  /** The layer counted through both transformers of a two-expert model (algorithm.md section 8.0, "layer counting"). */
+  /** The layer counted through both transformers of a two-expert model (docs/models.md#table, "layer counting"). */
   globalLayer(call: Pick<AttentionCall, "layer" | "step">): number {
     return call.layer + (call.step < this.schedule.switchStep ? 0 : this.card.layers);
   }
@@ -147,7 +147,9 @@ export class ModelAdapter {
     const { card, schedule } = this;
     const below = (name: string, value: number, end: number) => {
       if (!Number.isSafeInteger(value) || value < 0 || value >= end)
-        throw new RangeError(`${name} must be an integer from 0 to ${end - 1} for ${card.title}, got ${value}`);
+        throw new RangeError(
+          `${name} must be an integer from 0 to ${end - 1} for ${card.title}, got ${describeValue(value)}`,
+        );
     };
     below("layer", call.layer, card.layers);
     below("step", call.step, schedule.steps);

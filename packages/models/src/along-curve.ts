@@ -4,7 +4,7 @@ import type { TypedArray } from "@spaattn/core";
  * A row-major table of the visual tokens in curve order: `out[i] = table[curveToLinear[i]]`, row by row.
  *
  * Whatever belongs to single tokens has to travel with them: rotary factors, per-token modulation (Wan2.2 TI2V with an
- * image, algorithm.md 8.1 no. 17), ControlNet residuals (no. 16).
+ * image, docs/corrections.md#no-17), ControlNet residuals (no. 16).
  *
  * @param table `[tokens, channels]`
  * @throws RangeError when the table is not a whole number of rows of the curve.

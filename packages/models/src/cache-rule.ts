@@ -1,9 +1,13 @@
 import type { Behaviour } from "@spaattn/attention";
+import { describeValue } from "@spaattn/core";
 import type { CacheCard, Indicator } from "./card.js";
 import type { Forward } from "./schedule.js";
 
 export interface StepCacheOptions {
-  /** Accumulated change below which the layers are skipped; larger is faster. A number, or a name of `card.thresholds`. */
+  /**
+   * Accumulated change below which the layers are skipped; larger is faster, 0 computes every forward. A number, or a name
+   * of `card.thresholds`.
+   */
   readonly threshold?: number | string;
   /** False: the fit without the retention window, where one is published. */
   readonly retention?: boolean;
@@ -17,15 +21,21 @@ export interface CacheSettings {
   readonly coefficients: readonly number[];
   readonly firstSteps: readonly number[];
   readonly lastStep: boolean;
+  /**
+   * What a fit that predicts less than no change does to the accumulated change: nothing (`ignored`, the corrected
+   * behaviour), or it lowers it, so that later changes are skipped as well (`kept`, as the original does).
+   */
+  readonly negative: "ignored" | "kept";
 }
 
 /**
- * The numbers a step cache runs with (algorithm.md section 8.0.5, 8.1 no. 14).
+ * The numbers a step cache runs with (docs/models.md#step-cache, docs/corrections.md#no-14).
  *
  * @throws RangeError for a negative threshold, or where no fit without retention is published.
  */
 export function cacheSettings(card: CacheCard, behaviour: Behaviour, options: StepCacheOptions = {}): CacheSettings {
   const threshold = thresholdOf(card, options.threshold ?? card.threshold);
+  const negative = behaviour === "reference" ? "kept" : "ignored";
   const own = (behaviour === "reference" && card.referenceCoefficients) || card.coefficients;
   if (options.retention === false && !card.lastStep) {
     if (!card.withoutRetention && !options.coefficients)
@@ -37,17 +47,20 @@ export function cacheSettings(card: CacheCard, behaviour: Behaviour, options: St
       coefficients: options.coefficients ?? coefficients,
       firstSteps: card.firstSteps.map(() => 1),
       lastStep: true,
+      negative,
     };
   }
   const { indicator, firstSteps, lastStep } = card;
-  return { indicator, threshold, coefficients: options.coefficients ?? own, firstSteps, lastStep };
+  return { indicator, threshold, coefficients: options.coefficients ?? own, firstSteps, lastStep, negative };
 }
 
 function thresholdOf(card: CacheCard, value: number | string): number {
   if (typeof value === "number" && value >= 0) return value;
   if (typeof value === "string" && Object.hasOwn(card.thresholds, value)) return card.thresholds[value];
   const names = Object.keys(card.thresholds).join(", ");
-  throw new RangeError(`stepCache.threshold must be a number that is not negative, or ${names}, got ${value}`);
+  throw new RangeError(
+    `stepCache.threshold must be a number that is not negative, or ${names}, got ${typeof value === "string" ? value : describeValue(value)}`,
+  );
 }
 
 /**
@@ -68,13 +81,17 @@ export class CacheRule {
    * @param change relative change of the indicator since the last call of this branch; undefined when there was none.
    */
   decide(forward: Forward, change: number | undefined): boolean {
-    const { threshold, firstSteps, lastStep, coefficients } = this.settings;
+    const { threshold, firstSteps, lastStep, coefficients, negative } = this.settings;
     const key = branchKey(forward);
+    // Nothing is below a threshold of 0, whatever the sum: it is how one turns skipping off.
     const always =
+      threshold === 0 ||
       change === undefined ||
       forward.expertStep < (firstSteps[forward.expert] ?? 0) ||
       (lastStep && forward.step === this.steps - 1);
-    const sum = always ? 0 : (this.#accumulated.get(key) ?? 0) + polynomial(coefficients, change);
+    const predicted = always ? 0 : polynomial(coefficients, change);
+    const increment = negative === "ignored" ? Math.max(0, predicted) : predicted;
+    const sum = always ? 0 : (this.#accumulated.get(key) ?? 0) + increment;
     // Written so that a change that is no number is computed.
     const compute = always || !(sum < threshold);
     this.#accumulated.set(key, compute ? 0 : sum);

@@ -9,7 +9,7 @@ export interface VideoSize {
   readonly width: number;
 }
 
-/** How many forwards a step makes, and what they carry (algorithm.md section 8.0, "guidance"). */
+/** How many forwards a step makes, and what they carry (docs/models.md#table, "guidance"). */
 export interface Guidance {
   /** `distilled`: embedded in the model. `branches`: one forward each. `batch`: one forward with both halves. */
   readonly kind: "distilled" | "branches" | "batch";
@@ -17,15 +17,15 @@ export interface Guidance {
   readonly scale: readonly number[];
 }
 
-/** What a step cache watches (algorithm.md section 8.0.5). */
+/** What a step cache watches (docs/models.md#step-cache). */
 export type Indicator = "modulated input" | "time embedding" | "projected time embedding";
 
-/** Facts of the step cache of one model (algorithm.md section 8.0.5). */
+/** Facts of the step cache of one model (docs/models.md#step-cache). */
 export interface CacheCard {
   readonly indicator: Indicator;
   /** Highest power first. */
   readonly coefficients: readonly number[];
-  /** Where the original uses other ones (algorithm.md 8.1 no. 14). */
+  /** Where the original uses other ones (docs/corrections.md#no-14). */
   readonly referenceCoefficients?: readonly number[];
   /** The original's script. */
   readonly threshold: number;
@@ -47,7 +47,7 @@ export interface RotaryFormula {
   readonly axes: readonly [t: number, h: number, w: number];
 }
 
-/** A model as a table of facts (algorithm.md section 8.0). */
+/** A model as a table of facts (docs/models.md#table). */
 export interface ModelCard {
   /** The name on the command line, such as `wan2.1-t2v-14b`. */
   readonly name: string;
@@ -60,7 +60,7 @@ export interface ModelCard {
   readonly patch: Grid;
   /** Remainders of `frames` modulo the temporal stride of the VAE that are valid; absent for images. */
   readonly frameRemainders?: readonly number[];
-  /** The original's frame count, where it differs (algorithm.md 8.1 no. 13). */
+  /** The original's frame count, where it differs (docs/corrections.md#no-13). */
   readonly referenceFrames?: (frames: number) => number;
   /** Attention layers of one transformer, in execution order. */
   readonly layers: number;
@@ -77,12 +77,12 @@ export interface ModelCard {
   readonly guidance: Guidance;
   /** The original's script. */
   readonly dropRate: number;
-  /** The original has a first-frame rule for this model (algorithm.md section 4, step 6). */
+  /** The original has a first-frame rule for this model (docs/method.md#selection, step 6). */
   readonly firstFrameRule: boolean;
   readonly denseLayers: readonly number[];
   /** Dense steps at the start of each expert. */
   readonly denseSteps: readonly number[];
-  /** The original's script runs sparse without being asked to (algorithm.md 8.1 no. 15). */
+  /** The original's script runs sparse without being asked to (docs/corrections.md#no-15). */
   readonly sparseInScripts: boolean;
   readonly stepCache: CacheCard;
 }

@@ -1,7 +1,9 @@
 import type { Behaviour, LevelsOptions, Policy, Rectify, TailOptions } from "@spaattn/attention";
 import type { FloatDType } from "@spaattn/core";
+import { describeValue } from "@spaattn/core";
 import type { StepCacheOptions } from "./cache-rule.js";
 import { expertCount, type ModelCard, type VideoSize } from "./card.js";
+import { checkAdapterOptions } from "./check-options.js";
 import { type CalibratedPreset, namedPreset, type PresetName, parsePreset } from "./preset.js";
 import { flowTimesteps, makeSchedule, type Schedule, switchStepOf } from "./schedule.js";
 
@@ -17,7 +19,7 @@ export interface AdapterOptions {
   readonly coverMass?: number;
   /** Always compute blocks that touch the query block. Default false with tail and levels, else true. */
   readonly neighbours?: boolean;
-  /** Blocks of the first frame for every row, or with dense rows of their own. Default false (see 8.1 no. 1). */
+  /** Blocks of the first frame for every row, or with dense rows of their own. Default false (see docs/corrections.md#no-1). */
   readonly firstFrame?: false | "sink" | "dense";
   /** Replaces all of the above. */
   readonly policy?: Policy;
@@ -27,7 +29,7 @@ export interface AdapterOptions {
   /** Parameters of `rectify: "levels"`; its budget follows from `dropRate` unless given here. */
   readonly levels?: LevelsOptions;
   readonly behaviour?: Behaviour;
-  /** False: every call is dense. Default true (8.1 no. 15). */
+  /** False: every call is dense. Default true (docs/corrections.md#no-15). */
   readonly sparse?: boolean;
   readonly blockSize?: number;
   readonly dtype?: FloatDType;
@@ -73,8 +75,9 @@ export interface Settings {
   readonly stepCache: StepCacheOptions;
 }
 
-/** @throws RangeError that names the option. */
+/** @throws TypeError or RangeError that names the option. */
 export function resolveOptions(model: ModelCard, options: AdapterOptions): Settings {
+  checkAdapterOptions(options);
   const card = { ...model, ...options.architecture };
   const channels = card.rotary.axes.reduce((sum, dim) => sum + dim, 0);
   if (channels !== card.headDim)
@@ -85,7 +88,6 @@ export function resolveOptions(model: ModelCard, options: AdapterOptions): Setti
   const preset = typeof options.preset === "object" ? parsePreset(options.preset) : undefined;
   const named = namedPreset(typeof options.preset === "string" ? options.preset : "balanced", card);
   const dropRate = options.dropRate ?? named.dropRate;
-  if (!(dropRate >= 0 && dropRate <= 1)) throw new RangeError(`dropRate must be between 0 and 1, got ${dropRate}`);
   const textTokens = options.textTokens ?? card.text?.slots ?? 0;
   if (!card.text && textTokens > 0)
     throw new RangeError(`textTokens must be 0: ${card.title} has no text in self-attention, got ${textTokens}`);
@@ -147,5 +149,5 @@ function switchOf(card: ModelCard, options: AdapterOptions, steps: number): numb
 
 function count(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least)
-    throw new RangeError(`${name} must be an integer of at least ${least}, got ${value}`);
+    throw new RangeError(`${name} must be an integer of at least ${least}, got ${describeValue(value)}`);
 }

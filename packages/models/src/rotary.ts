@@ -16,7 +16,7 @@ export interface RotaryTable {
  * The three-axis rotary table of a token grid, row-major: angle `position * theta ** (-2p / dim)` for pair `p` of the
  * `dim` channels of an axis, the axes t, h, w one after the other, positions counted from 0 in tokens.
  *
- * This is the published formula of all five families (positions as in their own pipelines; algorithm.md section 8.0 has
+ * This is the published formula of all five families (positions as in their own pipelines; docs/models.md#table has
  * the sources' constants): Su et al., RoFormer (arXiv 2104.09864), eq. 34; per-axis split as in HunyuanVideo
  * (arXiv 2412.03603), Wan (arXiv 2503.20314), FLUX.1 and CogVideoX (arXiv 2408.06072). CogVideoX1.5 takes its positions
  * as a slice of a longer table, hence unscaled.

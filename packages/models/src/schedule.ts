@@ -28,7 +28,7 @@ export interface ScheduleOptions {
   readonly switchStep: number;
 }
 
-/** When each layer is dense, over a whole generation (algorithm.md section 8.0). */
+/** When each layer is dense, over a whole generation (docs/models.md#table). */
 export interface Schedule {
   readonly steps: number;
   readonly branches: readonly Branch[];

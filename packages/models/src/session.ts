@@ -60,7 +60,7 @@ export class SessionForward implements Forward {
  * One generation: counts forwards and layers for the caller, and owns the step cache.
  *
  * Iterate it, or call `next()` before each forward. A generation cannot run on into the next: after the last forward
- * `next()` throws, and a new session starts from nothing (algorithm.md 8.1 no. 14).
+ * `next()` throws, and a new session starts from nothing (docs/corrections.md#no-14).
  */
 export class Session implements Iterable<SessionForward> {
   readonly stepCache: StepCache | undefined;

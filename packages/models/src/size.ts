@@ -1,4 +1,5 @@
 import type { Behaviour } from "@spaattn/attention";
+import { describeValue } from "@spaattn/core";
 import type { Grid } from "@spaattn/layout";
 import type { ModelCard, VideoSize } from "./card.js";
 
@@ -13,7 +14,7 @@ export interface VideoGeometry {
 }
 
 /**
- * The token grid of a generation (algorithm.md section 8.0).
+ * The token grid of a generation (docs/models.md#table).
  *
  * @throws RangeError with the nearest valid sizes for one the model cannot make.
  */
@@ -27,7 +28,9 @@ export function videoGeometry(card: ModelCard, size: VideoSize, behaviour: Behav
       ? card.referenceFrames(size.frames)
       : Math.floor((size.frames - 1) / vaeStride[0]) + 1;
   if (frames < 1)
-    throw new RangeError(`size.frames ${size.frames} has no latent frame with behaviour "reference" (8.1 no. 13)`);
+    throw new RangeError(
+      `size.frames ${size.frames} has no latent frame with behaviour "reference" (docs/corrections.md#no-13)`,
+    );
   const latent: Grid = [frames, size.height / vaeStride[1], size.width / vaeStride[2]];
   // A last, incomplete temporal patch is padded by the model.
   const grid: Grid = [Math.ceil(latent[0] / patch[0]), latent[1] / patch[1], latent[2] / patch[2]];
@@ -44,13 +47,17 @@ function checkFrames(card: ModelCard, frames: number): void {
   const valid = (count: number) => count === 1 || (count > 1 && frameRemainders.includes(count % stride));
   if (Number.isSafeInteger(frames) && valid(frames)) return;
   const rule = frameRemainders.map((r) => (r === 0 ? `${stride}k` : `${stride}k+${r}`)).join(" or ");
-  throw new RangeError(`size.frames must be ${rule} for ${title}, got ${frames}; ${nearest(frames, 1, 1, valid)}`);
+  throw new RangeError(
+    `size.frames must be ${rule} for ${title}, got ${describeValue(frames)}; ${nearest(frames, 1, 1, valid)}`,
+  );
 }
 
 function checkPixels(card: ModelCard, name: "height" | "width", value: number, stride: number): void {
   if (Number.isSafeInteger(value) && value > 0 && value % stride === 0) return;
   const near = nearest(value, stride, stride, (x) => x > 0 && x % stride === 0);
-  throw new RangeError(`size.${name} must be a multiple of ${stride} for ${card.title}, got ${value}; ${near}`);
+  throw new RangeError(
+    `size.${name} must be a multiple of ${stride} for ${card.title}, got ${describeValue(value)}; ${near}`,
+  );
 }
 
 /** Names the valid values next to a number. */

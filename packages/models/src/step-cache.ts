@@ -12,7 +12,7 @@ interface BranchMemory {
 }
 
 /**
- * The step cache of one generation, on the backend's tensors (TeaCache; algorithm.md section 8.0.5).
+ * The step cache of one generation, on the backend's tensors (TeaCache; docs/models.md#step-cache).
  *
  * Per forward: `shouldCompute(indicator)`; when true run the layers and `store(before, after)`, else `reuse(before, out)`.
  * Only the relative change of the indicator, one number, is read back.

@@ -1,7 +1,7 @@
 import type { CacheCard, ModelCard, RotaryFormula } from "./card.js";
 
 /*
- * What all Wan models share (algorithm.md section 8.0.4; arXiv 2503.20314).
+ * What all Wan models share (docs/models.md#wan; arXiv 2503.20314).
  */
 
 /** The t axis takes what the two others leave of 128 channels. */
@@ -29,7 +29,7 @@ export const WAN_FITS = {
   },
 } as const;
 
-/** The step cache of a Wan model. The original uses the T2V-14B fit for its I2V models too (8.1 no. 14). */
+/** The step cache of a Wan model. The original uses the T2V-14B fit for its I2V models too (docs/corrections.md#no-14). */
 export function wanCache(
   fit: keyof typeof WAN_FITS,
   thresholds: Readonly<Record<string, number>>,

@@ -6,7 +6,7 @@ import { controlResidual } from "../src/flux.1/index.js";
 import { type AdapterOptions, type AttentionCall, CacheRule, createModel } from "../src/index.js";
 
 /*
- * Defects of the original (algorithm.md section 8.1) as far as models are concerned: each test shows the corrected
+ * Defects of the original (docs/corrections.md) as far as models are concerned: each test shows the corrected
  * behaviour, and that the reference behaviour differs.
  */
 
@@ -61,7 +61,7 @@ it.each(["hunyuanvideo", "flux.1-dev", "cogvideox1.5-t2v"])("no. 11: %s takes an
   // Text starts right behind the visual tokens, in a block of its own.
   expect(geometry.visualBlocks).toBe(Math.ceil(geometry.visualTokens / 128));
   expect(geometry.blocks).toBe(geometry.visualBlocks + Math.ceil(geometry.textTokens / 128));
-  expect(() => planOf(name, { behaviour: "reference" }, call)).toThrow("8.1 no. 11");
+  expect(() => planOf(name, { behaviour: "reference" }, call)).toThrow("docs/corrections.md#no-11");
 });
 
 it("no. 12: a drop rate keeps the blocks it says", () => {

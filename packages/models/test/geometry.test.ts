@@ -20,7 +20,7 @@ it("lists every model under its name", () => {
   expect(() => findModel("wan3")).toThrow("models are hunyuanvideo");
 });
 
-/** `[model, frames, height, width, t, h, w]`; the defaults are those of algorithm.md section 8.0. */
+/** `[model, frames, height, width, t, h, w]`; the defaults are those of docs/models.md#table. */
 const SIZES: [string, number, number, number, number, number, number][] = [
   ["hunyuanvideo", 128, 720, 1280, 32, 45, 80],
   ["hunyuanvideo", 129, 720, 1280, 33, 45, 80],

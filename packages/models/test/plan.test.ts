@@ -20,7 +20,7 @@ describe("the plan of a generation", () => {
     expect([plan.costs.denseCalls, plan.costs.sparseCalls]).toEqual([400 + 180, 3420]);
     const call = 4 * 40 * 75600 ** 2 * 128;
     expect(plan.costs.flopDense).toBe(4000 * call);
-    // beyond.md section 11: density, pseudo-tiles 3.13 %, strata 0.02 %, summaries 0.003 %, selection 0.05 %.
+    // docs/tail.md#cost: density, pseudo-tiles 3.13 %, strata 0.02 %, summaries 0.003 %, selection 0.05 %.
     const tail = 4 / 128 + 16 / 75600 / 1 + 2 / 75600 + 8 / 128 ** 2;
     // The closed form rounds: it leaves out pooling and counts the partly filled last block as full.
     expect(Math.abs(plan.costs.flopEstimation / (3420 * call) / tail - 1)).toBeLessThan(2e-3);

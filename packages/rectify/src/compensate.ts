@@ -9,7 +9,7 @@ export interface Rectification {
 }
 
 /**
- * Rectification factor and compensation (algorithm.md section 6), for `out_a = R_i o_a + E_i`:
+ * Rectification factor and compensation (docs/method.md#output), for `out_a = R_i o_a + E_i`:
  *
  *     R_i = Σ_{j : M_ij ∨ ¬G_ij} P_ij + P_i,txt
  *     E_i = Σ_{j : ¬M_ij ∧ G_ij} P_ij v̄_j

@@ -1,6 +1,6 @@
 import { dot } from "@spaattn/mask";
 
-/** Pooled blocks of one head, each `[n, d]` (algorithm.md section 2). */
+/** Pooled blocks of one head, each `[n, d]` (docs/method.md#pooling). */
 export interface PooledBlocks {
   readonly queryMean: Float64Array;
   readonly keyMean: Float64Array;
@@ -9,7 +9,7 @@ export interface PooledBlocks {
 }
 
 /**
- * The gain test `[n, n]`: 1 where compensating a block pays (algorithm.md section 5):
+ * The gain test `[n, n]`: 1 where compensating a block pays (docs/method.md#gain):
  *
  *     G_ij = 1  iff  |q̄_i·k̄_j| > |Δq_i·k̄_j| + |q̄_i·Δk_j|
  */

@@ -4,7 +4,7 @@ import { attendRow, joinKeys, type KeySet } from "@spaattn/rectify";
 import { type Head, headsOf, listsOf, read, slice, write } from "./heads.js";
 import { pacer } from "./pace.js";
 
-/** Masked attention and what is done about the blocks left out (algorithm.md section 6, beyond.md section 7). */
+/** Masked attention and what is done about the blocks left out (docs/method.md#output, docs/tail.md#output). */
 export async function attend(
   step: AttendStep,
   io: AttendInputs,

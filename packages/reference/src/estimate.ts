@@ -36,7 +36,7 @@ export async function estimate(
   });
 }
 
-/** algorithm.md sections 3 to 6 */
+/** docs/method.md#implicit-attention to docs/method.md#output */
 function paper(
   step: EstimatePaperStep,
   io: EstimateInputs,
@@ -68,7 +68,7 @@ function paper(
   return mask;
 }
 
-/** beyond.md sections 5 and 6 */
+/** docs/tail.md#bias and docs/tail.md#selection */
 function tail(
   step: EstimateTailStep,
   io: EstimateInputs,

@@ -4,7 +4,7 @@ import { anchors, querySpread } from "@spaattn/rectify";
 import { read, shapeOf, write } from "./heads.js";
 import { eachHead } from "./pace.js";
 
-/** Per-block statistics: algorithm.md section 2, beyond.md section 2. */
+/** Per-block statistics: docs/method.md#pooling, docs/tail.md#statistics. */
 export async function pool(step: PoolStep, io: PoolInputs, out: PoolOutputs, context: RunContext): Promise<void> {
   const { padding, group } = step;
   const shape = shapeOf(context.geometry);

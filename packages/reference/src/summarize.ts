@@ -3,7 +3,7 @@ import { strataOrder, summarize as summarizeStrata } from "@spaattn/rectify";
 import { read, shapeOf, write } from "./heads.js";
 import { eachHead } from "./pace.js";
 
-/** Strata and their summaries: beyond.md sections 3 and 4. */
+/** Strata and their summaries: docs/tail.md#strata and docs/tail.md#summaries. */
 export async function summarize(
   step: SummarizeStep,
   io: SummarizeInputs,

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { distance, evaluate, relative, spelledOut, waves } from "./harness.js";
 
 /*
- * Every item of algorithm.md 8.1 that concerns attention itself, shown both ways: what the original does, and what we do.
+ * Every item of docs/corrections.md that concerns attention itself, shown both ways: what the original does, and what we do.
  * Where the original has no counterpart here (it crashes, or mixes up batch items), its rule is spelled out in the test.
  */
 

@@ -43,8 +43,8 @@ export function inferSpec(query: AttentionInput, dtype: FloatDType, options: Rec
       outputDtype,
       layout,
       tokenOrder,
-      extras,
     }),
+    extras: extras !== undefined && !Array.isArray(extras) ? extras : [...(extras ?? [])],
   };
 }
 

@@ -14,6 +14,11 @@ export interface Patience {
   readonly patience?: number;
 }
 
+export interface StartOptions extends Patience {
+  /** Options of the provider's `create`. */
+  readonly create?: object;
+}
+
 /** Whether a backend can run here; unlike the provider's own `probe` it always answers, and never throws. */
 export async function probeBackend(provider: BackendProvider, options: Patience = {}): Promise<ProbeResult> {
   try {
@@ -41,11 +46,11 @@ function probeFault(result: unknown): string | undefined {
  *
  * @throws SpaAttnError `BackendUnavailable` that names the backend, and the file and line where its own code failed.
  */
-export async function startBackend(provider: BackendProvider, options: Patience = {}): Promise<Backend> {
+export async function startBackend(provider: BackendProvider, options: StartOptions = {}): Promise<Backend> {
   const named = `Backend "${provider.name}"`;
   let backend: unknown;
   try {
-    backend = await inTime(() => provider.create(), "create", options.patience);
+    backend = await inTime(() => provider.create(options.create), "create", options.patience);
   } catch (error) {
     if (isSpaAttnError(error)) throw error;
     throw broken(`${named} could not be started: ${messageAndPlace(error)}`, error);

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { backendOption, groupSize, jsonOption, positiveNumber, share, size64or128 } from "../options.js";
+import { backendOption, groupSize, jsonOption, positiveNumber, share, size64or128, threadsOption } from "../options.js";
 import type { CommandContext } from "../run-cli.js";
 
 export interface CalibrateFlags {
@@ -14,6 +14,7 @@ export interface CalibrateFlags {
   readonly strata?: "local" | "eigen" | "contiguous";
   readonly group?: number | "all";
   readonly backend: string;
+  readonly threads?: number;
 }
 
 const EXAMPLES = `
@@ -41,6 +42,7 @@ export function registerCalibrate(program: Command, context: CommandContext): vo
     .addOption(new Option("--strata <kind>", "tail: how keys are split").choices(["local", "eigen", "contiguous"]))
     .option("--group <n>", 'tail: query blocks per anchor, or "all"', groupSize)
     .addOption(backendOption)
+    .addOption(threadsOption)
     .addOption(jsonOption)
     .addHelpText("after", EXAMPLES)
     .action(async (captures: readonly string[], flags: CalibrateFlags) => {

@@ -1,24 +1,30 @@
 import { type Command, Option } from "commander";
-import type { ClipFlags } from "../input.js";
+import type { InputFlags } from "../input.js";
 import {
   backendOption,
   jsonOption,
   listOf,
+  nonNegativeInteger,
   oneOf,
   positiveInteger,
   type SelectionFlags,
+  scale,
   share,
   size64or128,
+  threadsOption,
+  withArrays,
   withSelection,
 } from "../options.js";
 import type { CommandContext } from "../run-cli.js";
 
-export interface CompareFlags extends ClipFlags, SelectionFlags {
+export interface CompareFlags extends InputFlags, SelectionFlags {
   readonly dropRate?: readonly number[];
   readonly budget?: readonly number[];
   readonly modes?: readonly ("none" | "paper" | "tail" | "levels")[];
   readonly repeats?: number;
   readonly backend: string;
+  readonly threads?: number;
+  readonly preset?: string;
   readonly report?: string;
   readonly force?: boolean;
 }
@@ -28,19 +34,25 @@ Examples:
   spaattn compare clip.gif
   spaattn compare clip.mp4 --drop-rate 0.8,0.9 --report report.html
   spaattn compare capture.safetensors --backend webgpu --json
-  spaattn compare capture.safetensors --budget 0.1,0.15,0.21`;
+  spaattn compare capture.safetensors --budget 0.1,0.15,0.21
+  spaattn compare layer*.safetensors --preset preset.json
+  spaattn compare qkv.npz --layout bthd --grid 21x30x52`;
 
 export function registerCompare(program: Command, context: CommandContext): void {
   const command = program
     .command("compare")
     .description("Compare dense, block-sparse, paper and tail attention on a clip or a capture.")
-    .argument("<input>", "a clip (GIF, WebP, PNG; other videos through ffmpeg) or a capture (.safetensors)")
+    .argument(
+      "<inputs...>",
+      "clips (GIF, WebP, PNG; other videos through ffmpeg), captures (.safetensors), .npz, .npy, or -",
+    )
     .option("-d, --drop-rate <rates>", "shares of blocks to skip, comma separated (default: 0.8)", listOf(share))
     .option(
       "--budget <shares>",
       "shares of dense cost to spend, in place of drop rates, comma separated",
       listOf(share),
     )
+    .option("--preset <preset>", "drop rates per head from a file of `spaattn calibrate`, or quality, balanced, fast")
     .option(
       "--modes <modes>",
       "none, paper, tail, levels (default: the first three; with --budget all the backend has)",
@@ -50,18 +62,24 @@ export function registerCompare(program: Command, context: CommandContext): void
     .option("-f, --force", "let the report replace a file that is no report")
     .addOption(backendOption)
     .addOption(jsonOption)
-    .option("--repeats <n>", "runs per row; the median time counts (default: 1)", positiveInteger)
+    .option(
+      "--repeats <n>",
+      "rounds of all modes; medians count (default: 3 where runs are short, else 1)",
+      positiveInteger,
+    )
+    .addOption(threadsOption)
+    .option("--block-size <n>", "64 or 128 (default: 128, or the capture's)", size64or128)
+    .option("--scale <s>", "softmax scale (default: headDim ** -0.5, or the capture's)", scale)
     .optionsGroup("Options for clips:")
     .option("--tokens <n>", "tokens at most (default: 8192)", positiveInteger)
     .option("--heads <n>", "heads (default: 8)", positiveInteger)
     .option("--head-dim <d>", "64 or 128 (default: 64)", size64or128)
-    .option("--block-size <n>", "64 or 128 (default: 128)", size64or128)
     .addOption(new Option("--curve <order>", "token order (default: hilbert)").choices(["hilbert", "raster"]))
-    .option("--seed <n>", "seed of the projections (default: 7)", positiveInteger)
-    .optionsGroup("Selection:")
+    .option("--seed <n>", "seed of the projections (default: 7)", nonNegativeInteger)
     .addHelpText("after", EXAMPLES);
-  withSelection(command).action(async (input: string, flags: CompareFlags) => {
+  withArrays(command);
+  withSelection(command.optionsGroup("Selection:")).action(async (inputs: readonly string[], flags: CompareFlags) => {
     const { runCompare } = await import("../compare/run-compare.js");
-    await runCompare(input, flags, context);
+    await runCompare(inputs, flags, context);
   });
 }

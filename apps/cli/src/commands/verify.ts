@@ -1,9 +1,10 @@
 import { type Command, Option } from "commander";
-import { backendOption, jsonOption, listOf, oneOf } from "../options.js";
+import { backendOption, jsonOption, listOf, oneOf, threadsOption } from "../options.js";
 import type { CommandContext } from "../run-cli.js";
 
 export interface VerifyFlags {
   readonly backend: string;
+  readonly threads?: number;
   readonly golden?: string;
   readonly goldenOnly?: boolean;
   readonly size: "small" | "all";
@@ -31,6 +32,7 @@ export function registerVerify(program: Command, context: CommandContext): void 
     .option("--dtype <types>", "f32, f16, bf16 (default: all the backend has)", listOf(oneOf("f32", "f16", "bf16")))
     .option("--verbose", "also print what passed and what was skipped")
     .addOption(backendOption)
+    .addOption(threadsOption)
     .addOption(jsonOption)
     .addHelpText("after", EXAMPLES)
     .action(async (flags: VerifyFlags) => {

@@ -3,7 +3,7 @@ import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { promisify } from "node:util";
 import type { ProbeResult } from "@spaattn/attention";
 import { isSpaAttnError } from "@spaattn/core";
-import { KNOWN_BACKENDS, requiredBackends } from "spaattn";
+import { KNOWN_BACKENDS, probeBackend, requiredBackends } from "spaattn";
 import { findProvider } from "../backend.js";
 import { EXIT } from "../exit-codes.js";
 import type { CommandContext } from "../run-cli.js";
@@ -40,7 +40,7 @@ async function probeAll(): Promise<BackendHealth[]> {
 
 async function probeOne(name: string): Promise<ProbeResult> {
   try {
-    return await (await findProvider(name)).probe();
+    return await probeBackend(await findProvider(name));
   } catch (error) {
     if (isSpaAttnError(error)) return { available: false, reason: error.message, remedy: error.remedy };
     return { available: false, reason: (error as Error).message, remedy: "Report this; a probe should not fail." };

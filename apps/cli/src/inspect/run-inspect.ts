@@ -1,13 +1,16 @@
 import type { Backend } from "@spaattn/attention";
 import { encodePng } from "@spaattn/io";
 import { writeFileWhole } from "@spaattn/io/node";
-import type { LabInputs } from "@spaattn/lab";
+import { type LabInputs, notFiniteNotes } from "@spaattn/lab";
 import { withBackend } from "../backend.js";
 import type { InspectFlags } from "../commands/inspect.js";
 import { UsageError } from "../errors.js";
+import { EXIT } from "../exit-codes.js";
 import { readInput } from "../input.js";
-import { tailOptions } from "../options.js";
+import { checkModeOptions, tailOptions } from "../options.js";
+import { checkOutput } from "../output.js";
 import { policyOf } from "../plan/run-plan.js";
+import { presetRates } from "../preset-rates.js";
 import type { CommandContext } from "../run-cli.js";
 import { percent } from "../terminal/format.js";
 import { Progress } from "../terminal/progress.js";
@@ -21,32 +24,43 @@ import { maskSheet } from "./mask-sheet.js";
 export async function runInspect(
   path: string,
   flags: InspectFlags,
-  { terminal, signal }: CommandContext,
+  { terminal, signal, leaveWith }: CommandContext,
 ): Promise<void> {
+  checkModeOptions(flags);
   const progress = new Progress(terminal);
+  if (flags.png) await checkOutput({ output: flags.png, force: flags.force ?? false, inputs: [path], option: "--png" });
+  if (flags.png === "-") terminal.giveStdoutAway();
   try {
     progress.update(0, "reading");
     const inputs = await readInput(path, flags, signal);
     const heads = chosenHeads(inputs, flags);
-    checkFlags(inputs, flags);
-    await withBackend(flags.backend, async (backend) => {
+    const headRates = await presetRates(flags, { query: inputs.query, ...inputs.source });
+    const chosen = headRates ? { ...flags, dropRate: headRates } : flags;
+    checkFlags(inputs, chosen);
+    await withBackend(flags, async (backend) => {
       const onProgress = (done: number, what: string) => progress.update(done, what);
-      const selection = await estimateMask(backend, inputs, specChanges(flags), { signal, onProgress });
+      const selection = await estimateMask(backend, inputs, specChanges(chosen), { signal, onProgress });
       progress.clear();
       const statistics = heads.map((head) => headStatistics(selection, head, inputs));
       if (flags.png) {
         const { zoom, force = false } = flags;
         const sheet = maskSheet(selection.mask, heads, selection.geometry.visualBlocks, zoom);
-        await writeFileWhole(flags.png, [encodePng(sheet)], { force });
+        if (flags.png === "-") process.stdout.write(encodePng(sheet));
+        else await writeFileWhole(flags.png, [encodePng(sheet)], { force });
       }
+      const { query, key, value } = inputs;
+      const warnings = notFiniteNotes({ query, key, value });
+      for (const warning of warnings) terminal.warn(warning);
+      if (warnings.length > 0) leaveWith(EXIT.notFinite);
       if (terminal.json)
         terminal.printJson(
           toJson(
             path,
             backend,
             inputs,
-            flags,
+            chosen,
             statistics.map((entry) => ({ ...entry, mask: maskRows(selection, entry.head) })),
+            warnings,
           ),
         );
       else printStatistics(terminal, inputs, flags, statistics);
@@ -75,7 +89,14 @@ function specChanges(flags: InspectFlags) {
   return { rectify, policy: policyOf(dropRate.length === 1 ? dropRate[0] : dropRate, flags), ...tailOptions(flags) };
 }
 
-const toJson = (input: string, backend: Backend, inputs: LabInputs, flags: InspectFlags, heads: readonly object[]) => ({
+const toJson = (
+  input: string,
+  backend: Backend,
+  inputs: LabInputs,
+  flags: InspectFlags,
+  heads: readonly object[],
+  warnings: readonly string[],
+) => ({
   input,
   backend: backend.name,
   rectify: flags.rectify,
@@ -85,6 +106,8 @@ const toJson = (input: string, backend: Backend, inputs: LabInputs, flags: Inspe
   blockSize: inputs.spec.blockSize ?? 128,
   heads,
   ...(flags.png ? { png: flags.png } : {}),
+  state: warnings.length > 0 ? "notFinite" : "finite",
+  warnings,
 });
 
 function printStatistics(

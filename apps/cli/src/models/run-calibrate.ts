@@ -1,5 +1,4 @@
 import { basename } from "node:path";
-import { SpaAttnError } from "@spaattn/core";
 import { readCaptureFile, writeFileWhole } from "@spaattn/io/node";
 import {
   type CalibratedPreset,
@@ -12,9 +11,10 @@ import {
 import { withBackend } from "../backend.js";
 import type { CalibrateFlags } from "../commands/calibrate.js";
 import { UsageError } from "../errors.js";
-import { exists } from "../files.js";
 import { tailOptions } from "../options.js";
+import { checkOutput } from "../output.js";
 import type { CommandContext } from "../run-cli.js";
+import { spool } from "../spool.js";
 import { percent } from "../terminal/format.js";
 import { Progress } from "../terminal/progress.js";
 import type { Terminal } from "../terminal/terminal.js";
@@ -29,6 +29,8 @@ export async function runCalibrate(
   const target = targetOf(flags);
   const progress = new Progress(terminal);
   try {
+    if (flags.output)
+      await checkOutput({ output: flags.output, force: flags.force ?? false, inputs: paths, option: "-o" });
     progress.update(0, "reading");
     const captures = await readCaptures(paths);
     const adapter = createModel(modelOf(captures, flags), {
@@ -37,9 +39,14 @@ export async function runCalibrate(
       ...tailOptions(flags),
     });
     const output = flags.output ?? `${adapter.name}-${captures[0].grid?.join("x") ?? "nogrid"}.preset.json`;
-    await refuseOverwriting(output, flags.force ?? false);
+    await checkOutput({
+      output,
+      force: flags.force ?? false,
+      inputs: [...paths, ...(flags.check ?? [])],
+      option: "-o",
+    });
     const held = flags.check ? await readCaptures(flags.check) : undefined;
-    await withBackend(flags.backend, async (backend) => {
+    await withBackend(flags, async (backend) => {
       const onProgress = (done: number) => progress.update(done, "measuring heads");
       const preset = await calibrate(adapter, captures, backend, target, { signal, onProgress });
       const checked = held && (await evaluatePreset(adapter, preset, held, backend, { signal }));
@@ -66,7 +73,10 @@ function targetOf({ density, targetError }: CalibrateFlags): CalibrationTarget {
 
 async function readCaptures(paths: readonly string[]): Promise<Capture[]> {
   const captures: Capture[] = [];
-  for (const path of paths) captures.push({ ...(await readCaptureFile(path)), name: basename(path) });
+  for (const path of paths) {
+    const file = await spool(path);
+    captures.push({ ...(await readCaptureFile(file.path)), name: basename(file.name) });
+  }
   return captures;
 }
 
@@ -74,13 +84,6 @@ function modelOf(captures: readonly Capture[], { model }: CalibrateFlags): strin
   const name = model ?? captures.find((capture) => capture.model !== undefined)?.model;
   if (name) return name;
   throw new UsageError("The captures do not say their model.", "Name it with --model (`spaattn models` lists them).");
-}
-
-async function refuseOverwriting(path: string, force: boolean): Promise<void> {
-  if (force || !(await exists(path))) return;
-  throw new SpaAttnError("FileAccess", `${path} exists already.`, {
-    remedy: "Choose another name with -o, or replace it with --force.",
-  });
 }
 
 type Checked = Awaited<ReturnType<typeof evaluatePreset>>;

@@ -1,14 +1,11 @@
-import { readFile } from "node:fs/promises";
-import { SpaAttnError } from "@spaattn/core";
-import { type AdapterOptions, createModel, type PresetName, parsePreset, planGeneration } from "@spaattn/models";
+import { type AdapterOptions, createModel, planGeneration } from "@spaattn/models";
 import type { PlanFlags } from "../commands/plan.js";
 import { UsageError } from "../errors.js";
 import { tailOptions } from "../options.js";
+import { isNamedPreset, readPreset } from "../preset-rates.js";
 import type { CommandContext } from "../run-cli.js";
 import { printGeneration } from "./print-generation.js";
 import { printPlacement } from "./print-placement.js";
-
-const NAMED: readonly string[] = ["quality", "balanced", "fast"] satisfies PresetName[];
 
 /** The command `plan --model`: a whole generation instead of one call. `given` are the options that were typed. */
 export async function runModelPlan(
@@ -40,9 +37,7 @@ async function adapterOptions(flags: PlanFlags, given: ReadonlySet<string>): Pro
     );
   return {
     ...tailOptions(flags),
-    ...(preset === undefined
-      ? {}
-      : { preset: NAMED.includes(preset) ? (preset as PresetName) : await readPreset(preset) }),
+    ...(preset === undefined ? {} : { preset: isNamedPreset(preset) ? preset : await readPreset(preset) }),
     ...(dropRate ? { dropRate: dropRate[0] } : {}),
     ...(given.has("rectify") ? { rectify } : {}),
     ...(given.has("blockSize") ? { blockSize } : {}),
@@ -54,27 +49,4 @@ async function adapterOptions(flags: PlanFlags, given: ReadonlySet<string>): Pro
     ...(flags.dense ? { sparse: false } : {}),
     ...(flags.reference ? { behaviour: "reference" as const } : {}),
   };
-}
-
-/** A preset file made by `spaattn calibrate`. */
-async function readPreset(path: string) {
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new SpaAttnError(
-      "FileAccess",
-      `${path}: ${cause.code === "ENOENT" ? "there is no such file" : cause.message}`,
-      {
-        remedy: "Give quality, balanced, fast, or a file made by `spaattn calibrate`.",
-        cause,
-      },
-    );
-  });
-  try {
-    return parsePreset(JSON.parse(text));
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw new SpaAttnError("MalformedFile", `${path} is no JSON: ${cause.message}`, {
-      remedy: "Make a preset with `spaattn calibrate`.",
-      cause,
-    });
-  }
 }

@@ -11,7 +11,7 @@ import { byteLength } from "@spaattn/core";
 import { videoLayout } from "@spaattn/layout";
 import type { PlanFlags } from "../commands/plan.js";
 import { UsageError } from "../errors.js";
-import { type SelectionFlags, tailOptions } from "../options.js";
+import { checkModeOptions, type SelectionFlags, tailOptions } from "../options.js";
 import type { CommandContext } from "../run-cli.js";
 import { bytes, count, flop, percent } from "../terminal/format.js";
 import { formatTable } from "../terminal/table.js";
@@ -19,6 +19,7 @@ import type { Terminal } from "../terminal/terminal.js";
 
 /** The command `plan`. */
 export function runPlan(flags: PlanFlags, { terminal }: CommandContext): void {
+  checkModeOptions(flags);
   const plan = compilePlan(specOf(flags));
   const cost = planCost(plan);
   if (terminal.json) terminal.printJson({ plan, cost });

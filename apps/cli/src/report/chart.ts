@@ -14,7 +14,9 @@ const CURVES: readonly SparseMode[] = ["none", "paper", "tail"];
 
 /** Error against density of all modes: a line each, error on a logarithmic scale. */
 export function errorChart(points: readonly CurvePoint[]): Html {
-  const shown = points.filter(({ relL2 }) => relL2 > 0);
+  const shown = points.filter(({ relL2 }) => relL2 > 0 && Number.isFinite(relL2));
+  if (points.some(({ relL2 }) => !Number.isFinite(relL2)) && shown.length === 0)
+    return html`<p class="soft">No error is a finite number; there is nothing to draw.</p>`;
   if (shown.length === 0)
     return html`<p class="soft">Every point equals dense attention; there is no error to draw.</p>`;
   const [low, high] = decades(shown.map(({ relL2 }) => relL2));

@@ -19,7 +19,11 @@ export function collectHeads(
   const count = comparison.headQuality[0].length;
   const quality = shown.map((run) => comparison.headQuality[comparison.runs.indexOf(run)]);
   const order = Array.from({ length: count }, (_, head) => head).sort(
-    (a, b) => quality[0][b].relL2 - quality[0][a].relL2,
+    // Heads whose figures are none come first.
+    (a, b) =>
+      rank(quality[0][b].relL2) === rank(quality[0][a].relL2)
+        ? a - b
+        : rank(quality[0][b].relL2) - rank(quality[0][a].relL2),
   );
   const most = Math.max(1, Math.min(MOST_HEADS, Math.floor(MOST_CELLS / (blocks * blocks))));
   return order.slice(0, most).map((head) => {
@@ -35,6 +39,8 @@ export function collectHeads(
     };
   });
 }
+
+const rank = (error: number): number => (Number.isFinite(error) ? error : Number.MAX_VALUE);
 
 const plane = (data: TypedArray, head: number, rows: number, columns: number) =>
   data.subarray(head * rows * columns, (head + 1) * rows * columns);

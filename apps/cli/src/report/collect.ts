@@ -44,6 +44,7 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
     version,
     made: new Date(),
     notes: inputs.notes,
+    warnings: comparison.warnings,
     rows: comparison.rows,
     dropRate,
     modes: shown.map((run) => run.mode as SparseMode),

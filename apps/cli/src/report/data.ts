@@ -47,6 +47,8 @@ export interface ReportData {
   readonly version: string;
   readonly made: Date;
   readonly notes: readonly string[];
+  /** What to know before trusting the figures. */
+  readonly warnings: readonly string[];
   readonly rows: readonly CompareRow[];
   /** The drop rate the pictures are made at: the first one asked for. */
   readonly dropRate: number;

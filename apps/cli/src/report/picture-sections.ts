@@ -1,5 +1,5 @@
 import { MODE_NAMES } from "../compare/print-comparison.js";
-import { decibels, percent } from "../terminal/format.js";
+import { decibels, figure, percent } from "../terminal/format.js";
 import type { FilmStrip, FrameSet, HeadReport, InlinePicture, ReportData, SparseMode } from "./data.js";
 import { type Html, html, scrolling } from "./html.js";
 
@@ -33,7 +33,7 @@ const frameSet = (
     ${data.modes.map(
       (mode) => html`<figure>${film(set.films[mode]!, `frames by ${MODE_NAMES[mode]} attention`)}
       ${film(set.errors[mode]!, `error of ${MODE_NAMES[mode]} by patch`, "error")}
-      <figcaption><b class="${mode}">${MODE_NAMES[mode]}</b> <span class="soft">${decibels(set.psnr[mode] ?? null)} dB</span></figcaption></figure>`,
+      <figcaption><b class="${mode}">${MODE_NAMES[mode]}</b> <span class="soft">${decibels({ psnr: set.psnr[mode] ?? null, state: "equal" })} dB</span></figcaption></figure>`,
     )}
   </div>
   <p class="small soft">Below each picture: where its error against dense sits, patch by patch. Decibels are of the pictures shown, against dense.</p>
@@ -72,7 +72,9 @@ function sameMasks(heads: readonly HeadReport[], modes: readonly SparseMode[]): 
 function maskGroup(heads: readonly HeadReport[], group: readonly SparseMode[]): Html {
   const names = group.map((mode) => MODE_NAMES[mode]).join(" and ");
   const errors = (head: HeadReport) =>
-    group.map((mode, i) => html`${i > 0 && ", "}<span class="${mode}">${percent(head.relL2[mode] ?? 0)}</span>`);
+    group.map(
+      (mode, i) => html`${i > 0 && ", "}<span class="${mode}">${percent(head.relL2[mode] ?? Number.NaN)}</span>`,
+    );
   return html`<h3 style="margin-top:20px">${names}</h3><div class="maps thumbs">
     ${heads.map(
       (
@@ -87,7 +89,7 @@ const headDetails = (
   modes: readonly SparseMode[],
   open: boolean,
 ): Html => html`<details${open ? html` open` : ""}>
-  <summary>head ${head.head}: ${head.label} <span class="soft small">&ensp;error ${modes.map((mode, i) => html`${i > 0 ? ", " : ""}<span class="${mode}">${MODE_NAMES[mode]} ${percent(head.relL2[mode] ?? 0)}</span>`)}</span></summary>
+  <summary>head ${head.head}: ${head.label} <span class="soft small">&ensp;error ${modes.map((mode, i) => html`${i > 0 ? ", " : ""}<span class="${mode}">${MODE_NAMES[mode]} ${percent(head.relL2[mode] ?? Number.NaN)}</span>`)}</span></summary>
   <div class="maps">
     <figure>${picture(head.maps.truth, "true attention between blocks")}<figcaption>true attention</figcaption></figure>
     <figure>${picture(head.maps.implicit, "implicit full attention of the paper")}<figcaption><span class="paper">implicit attention</span> <span class="soft">(paper)</span></figcaption></figure>
@@ -101,5 +103,5 @@ export const headTable = ({ heads, modes }: ReportData): Html =>
     "error of every head",
     html`<table>
   <thead><tr><th scope="col">head</th>${modes.map((mode) => html`<th scope="col">${MODE_NAMES[mode]}</th>`)}</tr></thead>
-  <tbody>${heads.map((head) => html`<tr><th scope="row">${head.head} <span class="soft">${head.label}</span></th>${modes.map((mode) => html`<td>${(head.relL2[mode] ?? 0).toFixed(4)}</td>`)}</tr>`)}</tbody></table>`,
+  <tbody>${heads.map((head) => html`<tr><th scope="row">${head.head} <span class="soft">${head.label}</span></th>${modes.map((mode) => html`<td>${figure(head.relL2[mode] ?? Number.NaN, 4)}</td>`)}</tr>`)}</tbody></table>`,
   )}</details>`;

@@ -28,6 +28,7 @@ export function renderReport(data: ReportData): string {
 <main>
   <h2 id="result">The result</h2>
   ${finding(data)}
+  ${data.warnings.map((warning) => html`<p><b>Note:</b> ${warning}</p>`)}
   ${cards(data)}
   ${framesSection(data)}
   <h2 id="curve">Error against density</h2>

@@ -1,6 +1,6 @@
 import type { CompareRow, Mode } from "@spaattn/lab";
-import { MODE_NAMES } from "../compare/print-comparison.js";
-import { decibels, milliseconds, percent, times } from "../terminal/format.js";
+import { MODE_NAMES, spread } from "../compare/print-comparison.js";
+import { decibels, figure, milliseconds, percent, times } from "../terminal/format.js";
 import type { ReportData } from "./data.js";
 import { type Html, html, scrolling } from "./html.js";
 
@@ -21,6 +21,8 @@ export function finding(data: ReportData): Html {
   const of = (mode: Mode) => mainRows(data).find((row) => row.mode === mode);
   const [none, tail] = [of("none"), of("tail")];
   const best = tail ?? of("paper") ?? none;
+  if (data.rows.some(({ state }) => state === "notFinite"))
+    return html`<p><b>Nothing can be measured:</b> ${data.warnings.join(" ") || "an output holds values that are not finite."}</p>`;
   if (!best || best.relL2 === 0)
     return html`<p>At ${percent(data.dropRate, 0)} dropped nothing is left out here: the result equals dense attention.</p>`;
   const gain =
@@ -39,7 +41,7 @@ export const cards = (data: ReportData): Html => html`<div class="cards">
       <div class="figure">${row.mode === "dense" ? "exact" : percent(row.relL2)}</div>
       <p class="soft small">${row.mode === "dense" ? "what the others are measured against" : "error against dense (relative L2)"}</p>
       <dl><dt>blocks computed</dt><dd>${percent(row.density)}</dd>
-      ${row.mode === "dense" ? "" : html`<dt>PSNR</dt><dd>${decibels(row.psnr)} dB</dd>`}
+      ${row.mode === "dense" ? "" : html`<dt>PSNR</dt><dd>${decibels(row)} dB</dd>`}
       <dt>time</dt><dd>${milliseconds(row.ms)}</dd>
       ${row.mode === "dense" ? "" : html`<dt>faster than dense</dt><dd>${times(row.speedup)}</dd>`}</dl>
     </section>`,
@@ -51,12 +53,12 @@ export const allRows = (data: ReportData): Html =>
   html`${scrolling(
     "all numbers",
     html`<table>
-  <thead><tr><th scope="col">mode</th><th scope="col">dropped</th><th scope="col">density</th><th scope="col">relative L2</th><th scope="col">cosine</th><th scope="col">PSNR dB</th><th scope="col">time</th><th scope="col">speedup</th><th scope="col">estimation</th></tr></thead>
+  <thead><tr><th scope="col">mode</th><th scope="col">dropped</th><th scope="col">density</th><th scope="col">relative L2</th><th scope="col">cosine</th><th scope="col">PSNR dB</th><th scope="col">time</th><th scope="col">speedup</th><th scope="col">(rounds)</th><th scope="col">estimation</th></tr></thead>
   <tbody>${data.rows.map(
     (
       row,
     ) => html`<tr><th scope="row" class="${row.mode}">${MODE_NAMES[row.mode]}</th><td>${row.mode === "dense" ? "" : percent(row.dropRate, 0)}</td><td>${percent(row.density)}</td>
-    <td>${row.relL2.toFixed(4)}</td><td>${row.cosine.toFixed(5)}</td><td>${decibels(row.psnr)}</td><td>${milliseconds(row.ms)}</td><td>${times(row.speedup)}</td><td>${percent(row.estimationShare)}</td></tr>`,
+    <td>${figure(row.relL2, 4)}</td><td>${figure(row.cosine, 5)}</td><td>${decibels(row)}</td><td>${milliseconds(row.ms)}</td><td>${times(row.speedup)}</td><td>${spread(row)}</td><td>${percent(row.estimationShare)}</td></tr>`,
   )}</tbody></table>`,
   )}`;
 
@@ -86,6 +88,6 @@ export const curveTable = (data: ReportData): Html =>
     .sort((a, b) => a.mode.localeCompare(b.mode) || a.density - b.density)
     .map(
       (point) =>
-        html`<tr><th scope="row" class="${point.mode}">${MODE_NAMES[point.mode]}</th><td>${percent(point.dropRate, 0)}</td><td>${percent(point.density)}</td><td>${point.relL2.toFixed(4)}</td></tr>`,
+        html`<tr><th scope="row" class="${point.mode}">${MODE_NAMES[point.mode]}</th><td>${percent(point.dropRate, 0)}</td><td>${percent(point.density)}</td><td>${figure(point.relL2, 4)}</td></tr>`,
     )}</tbody></table>`,
   )}</details>`;

@@ -1,29 +1,35 @@
 import { createAttention, type Extra, maskToDense, type ResolvedSpec } from "@spaattn/attention";
-import { HostTensor, SpaAttnError, type Tensor, throwIfAborted } from "@spaattn/core";
-import { readCaptureFile, writeSafetensors } from "@spaattn/io/node";
+import { HostTensor, type Tensor, throwIfAborted } from "@spaattn/core";
+import { notFiniteNotes } from "@spaattn/lab";
 import { withBackend } from "../backend.js";
 import { specOfCapture } from "../capture-spec.js";
 import type { RunFlags } from "../commands/run.js";
 import { UsageError } from "../errors.js";
-import { exists } from "../files.js";
+import { EXIT } from "../exit-codes.js";
+import { readCapture } from "../input.js";
+import { checkModeOptions } from "../options.js";
+import { checkOutput, outputFormat, writeTensors } from "../output.js";
+import { presetRates } from "../preset-rates.js";
 import type { CommandContext } from "../run-cli.js";
 import { milliseconds, percent } from "../terminal/format.js";
 import { Progress } from "../terminal/progress.js";
 
 /** The command `run`: a capture in, the output and the tensors asked for out. */
-export async function runRun(path: string, flags: RunFlags, { terminal, signal }: CommandContext): Promise<void> {
-  // Asked before anything long is computed; the writer asks again.
-  if (!flags.force && (await exists(flags.output)))
-    throw new SpaAttnError("FileAccess", `${flags.output} exists already.`, {
-      remedy: "Choose another name, or replace it with --force.",
-    });
+export async function runRun(path: string, flags: RunFlags, context: CommandContext): Promise<void> {
+  const { terminal, signal, leaveWith } = context;
+  checkModeOptions(flags);
   const extras = extrasOf(flags);
+  checkFormat(flags, extras);
+  await checkOutput({ output: flags.output, force: flags.force ?? false, inputs: [path], option: "-o" });
+  if (flags.output === "-") terminal.giveStdoutAway();
   const progress = new Progress(terminal);
   try {
-    const capture = await readCaptureFile(path);
+    const capture = await readCapture(path, flags);
     const { outputDtype } = flags;
-    const spec = { ...specOfCapture(capture, flags), extras, ...(outputDtype ? { outputDtype } : {}) };
-    await withBackend(flags.backend, async (backend) => {
+    const headRates = await presetRates(flags, capture);
+    const chosen = headRates ? { ...flags, dropRate: headRates } : flags;
+    const spec = { ...specOfCapture(capture, chosen), extras, ...(outputDtype ? { outputDtype } : {}) };
+    await withBackend(flags, async (backend) => {
       const attention = await createAttention(backend, spec);
       try {
         const { query, key, value } = capture;
@@ -31,11 +37,11 @@ export async function runRun(path: string, flags: RunFlags, { terminal, signal }
         const tensors = await tensorsToWrite(attention.spec, result.tensors);
         throwIfAborted(signal);
         const density = densityOf(tensors.mask, attention.spec);
-        await writeSafetensors(flags.output, tensors, {
-          force: flags.force ?? false,
-          metadata: metadataOf(attention.spec, density),
-        });
+        await writeTensors(flags.output, tensors, metadataOf(attention.spec, density), flags.force ?? false);
         progress.clear();
+        const warnings = notFiniteNotes({ query, key, value, output: await tensors.output.read() });
+        for (const warning of warnings) terminal.warn(warning);
+        if (warnings.length > 0) leaveWith(EXIT.notFinite);
         const names = Object.keys(tensors);
         if (terminal.json)
           terminal.printJson({
@@ -44,6 +50,8 @@ export async function runRun(path: string, flags: RunFlags, { terminal, signal }
             tensors: shapesOf(tensors),
             density,
             ms: result.report.ms,
+            state: warnings.length > 0 ? "notFinite" : "finite",
+            warnings,
           });
         else
           terminal.print(
@@ -57,6 +65,16 @@ export async function runRun(path: string, flags: RunFlags, { terminal, signal }
   } finally {
     progress.clear();
   }
+}
+
+/** A .npy file holds one array, and numpy has no bfloat16. */
+function checkFormat(flags: RunFlags, extras: readonly Extra[]): void {
+  const format = outputFormat(flags.output);
+  if (format === "npy" && extras.length > 0)
+    throw new UsageError(
+      `-o ${flags.output} holds the output alone, but --${extras[0]} was asked for.`,
+      "Name an .npz file.",
+    );
 }
 
 const shapesOf = (tensors: Readonly<Record<string, Tensor>>) =>

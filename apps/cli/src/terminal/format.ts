@@ -1,8 +1,17 @@
 /** Numbers as people read them; the same in tables and reports. */
 
-export const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(digits)} %`;
+const NOT_FINITE = "not finite";
 
-export const decibels = (psnr: number | null): string => (psnr === null ? "∞" : psnr.toFixed(1));
+export const percent = (share: number, digits = 1): string =>
+  Number.isFinite(share) ? `${(share * 100).toFixed(digits)} %` : NOT_FINITE;
+
+/** A figure that may be none. */
+export const figure = (value: number, digits: number): string =>
+  Number.isFinite(value) ? value.toFixed(digits) : NOT_FINITE;
+
+/** PSNR: without bound where nothing differs, nothing where nothing can be said. */
+export const decibels = ({ psnr, state }: { readonly psnr: number | null; readonly state: string }): string =>
+  psnr !== null ? psnr.toFixed(1) : state === "equal" ? "∞" : "–";
 
 export const milliseconds = (ms: number): string =>
   ms >= 10_000 ? `${(ms / 1000).toFixed(1)} s` : ms >= 100 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;

@@ -14,6 +14,7 @@ export class Terminal {
   readonly json: boolean;
   readonly #out: NodeJS.WriteStream;
   readonly #error: NodeJS.WriteStream;
+  #textStream: NodeJS.WriteStream | undefined;
   readonly #environment: Readonly<Record<string, string | undefined>>;
 
   constructor({ json, out = process.stdout, error = process.stderr, environment = process.env }: TerminalOptions) {
@@ -23,13 +24,24 @@ export class Terminal {
     this.#environment = environment;
   }
 
-  /** One line of the result. */
-  print(line = ""): void {
-    this.#out.write(`${line}\n`);
+  /** Makes stdout free for a result that is no text (`-o -`): what would be printed there goes to stderr. */
+  giveStdoutAway(): void {
+    this.#textStream = this.#error;
   }
 
+  /** One line of the result. */
+  print(line = ""): void {
+    (this.#textStream ?? this.#out).write(`${line}\n`);
+  }
+
+  /** JSON has no NaN: figures that are none are null, and a `state` beside them says so. */
   printJson(value: unknown): void {
     this.print(JSON.stringify(value, null, 2));
+  }
+
+  /** A warning for the reader, on stderr. */
+  warn(line: string): void {
+    this.note(`${this.style("yellow", "warning:")} ${line}`);
   }
 
   /** One line for the reader, not part of the result. */

@@ -25,7 +25,7 @@ export async function runVerify(flags: VerifyFlags, context: CommandContext): Pr
     for (const check of lines) terminal.print(describeCheck(check));
   };
   try {
-    await withBackend(flags.backend, async (backend) => {
+    await withBackend(flags, async (backend) => {
       const synthetic = flags.goldenOnly ? [] : await verifySynthetic(backend, flags, context, progress, show);
       const golden = await verifyGolden(backend, flags.golden ?? "", files, {
         signal: context.signal,

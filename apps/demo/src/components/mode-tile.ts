@@ -59,7 +59,7 @@ export class ModeTile extends CanvasView {
               ? html`<div><dt>error</dt><dd>none</dd></div><div><dt>computed</dt><dd>100 %</dd></div>`
               : html`
                   <div class="main"><dt>error</dt><dd>${view ? percent(view.row.relL2) : "…"}</dd></div>
-                  <div><dt>PSNR</dt><dd>${view ? decibels(view.row.psnr) : "…"}</dd></div>
+                  <div><dt>PSNR</dt><dd>${view ? decibels(view.row) : "…"}</dd></div>
                   <div><dt>computed</dt><dd>${view ? percent(view.row.density, 0) : "…"}</dd></div>
                   <div><dt>speed</dt><dd>${view ? times(view.row.speedup) : "…"}</dd></div>
                 `

@@ -63,7 +63,7 @@ export function resultsTable(app: App): TemplateResult {
                   row
                     ? html`
                         <td>${exact("relL2", row.relL2, percent(row.relL2, 2))}</td>
-                        <td>${exact("psnr", row.psnr, decibels(row.psnr))}</td>
+                        <td>${exact("psnr", row.psnr, decibels(row))}</td>
                         <td>${exact("density", row.density, percent(row.density))}</td>
                         <td>${exact("ms", row.ms, milliseconds(row.ms))}</td>
                         <td>${exact("speedup", row.speedup, times(row.speedup))}</td>
@@ -84,6 +84,12 @@ export function resultsTable(app: App): TemplateResult {
 export function headline(app: App): TemplateResult {
   const [dense, none, paper, tail] = MODES.map((mode) => app.views.get(mode)?.row);
   if (!dense || !none || !paper || !tail) return html`<p class="headline">Computing attention on your machine…</p>`;
+  // One value that is none makes every figure one.
+  if ([dense, none, paper, tail].some(({ state }) => state === "notFinite"))
+    return html`<p class="headline">
+      An output holds values that are <b>not finite</b> (NaN or infinite), so no error can be measured. Check the capture: one such value in query,
+      key or value is enough.
+    </p>`;
   const factor = none.relL2 / tail.relL2;
   return html`
     <p class="headline">

@@ -37,7 +37,7 @@ export function benchPage(app: App): TemplateResult {
                           <td>${count(line.tokens)}</td>
                           <th scope="row">${MODE_NAMES[line.mode]}</th>
                           <td>${milliseconds(line.ms)}${line.mode === "dense" ? ` (${line.gflops.toFixed(0)} GFLOP/s)` : ""}</td>
-                          <td>${times(line.speedup)}</td>
+                          <td title="smallest and largest of the rounds">${times(line.speedup)}${line.mode === "dense" ? "" : ` (${line.range.map((x) => x.toFixed(2)).join("–")})`}</td>
                           <td class="wide"><div class="stages" aria-hidden="true"><span data-op="attend" style="width: ${(100 * line.speedup) / most}%"></span></div></td>
                           <td>${line.mode === "dense" ? "–" : percent(line.estimationShare)}</td>
                           <td>${percent(line.density)}</td>

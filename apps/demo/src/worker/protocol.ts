@@ -151,6 +151,8 @@ export interface BenchLine {
   readonly mode: Mode;
   readonly ms: number;
   readonly speedup: number;
+  /** Smallest and largest speedup of a round. */
+  readonly range: readonly [least: number, most: number];
   readonly density: number;
   readonly estimationShare: number;
   readonly relL2: number;

@@ -17,7 +17,7 @@ export function exploreSuite(world: () => World): void {
       const [none, tail, dense] = await Promise.all(["none", "tail", "dense"].map((mode) => rowOf(page, mode)));
       expect(dense.relL2).toBe(0);
       expect(none.relL2).toBeGreaterThan(0.02);
-      // The promise of beyond.md section 12 on clips of few blocks: below half of plain sparse.
+      // The promise of docs/tail.md#quality on clips of few blocks: below half of plain sparse.
       expect(tail.relL2).toBeLessThan(none.relL2 / 2);
       expect(tail.density).toBeCloseTo(none.density, 1);
 

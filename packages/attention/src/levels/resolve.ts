@@ -4,7 +4,8 @@ import type { Policy } from "../policy.js";
 import { flatten, perHead } from "../policy-parts.js";
 import type { LevelsOptions, ResolvedLevels } from "./options.js";
 
-const NAMES: readonly string[] = [
+/** The names of all options. */
+export const LEVELS_OPTIONS: readonly string[] = [
   ...["budget", "scope", "tolerance", "refresh", "levels", "depth", "gamma", "steps", "clusters", "probes"],
   ...["weight", "search", "hMax", "tauMax", "mMin"],
 ];
@@ -18,7 +19,8 @@ export function resolveLevels(options: LevelsOptions, geometry: Geometry, policy
   if (typeof options !== "object" || options === null || Array.isArray(options))
     throw new TypeError(`spec.levels must be an object, got ${String(options)}`);
   for (const name of Object.keys(options))
-    if (!NAMES.includes(name)) throw new TypeError(`spec.levels.${name} is no option (there are ${NAMES.join(", ")})`);
+    if (!LEVELS_OPTIONS.includes(name))
+      throw new TypeError(`spec.levels.${name} is no option (there are ${LEVELS_OPTIONS.join(", ")})`);
   const { blockSize, visualBlocks: n } = geometry;
   const deepest = Math.log2(blockSize);
   const { scope = "call", refresh = 1, depth = deepest - 2, gamma = 0.5, steps = 8, probes = 4 } = options;

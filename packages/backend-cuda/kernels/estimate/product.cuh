@@ -61,7 +61,7 @@ __device__ __forceinline__ RowTile row_tile(int n, int group) {
   return {g, first, min(first + TILE, min((g + 1) * group, n))};
 }
 
-/** The second-order shift h of a stratum's logit: tau/2, then linear in the standard deviation (beyond.md section 5). */
+/** The second-order shift h of a stratum's logit: tau/2, then linear in the standard deviation (docs/tail.md#bias). */
 __device__ __forceinline__ float shift(float tau, float mass, float mMin) {
   if (mass == -CUDART_INF_F) return 0;
   const float floor = fmaxf(mass, mMin);

@@ -55,7 +55,7 @@ __device__ __forceinline__ void dot(const float* a1, const float* a2, const S* b
   }
 }
 
-/** Pooled logits with the log of the block's weight, and the gain test (algorithm.md sections 3 and 5). */
+/** Pooled logits with the log of the block's weight, and the gain test (docs/method.md#implicit-attention and docs/method.md#gain). */
 template <int D, bool GAIN>
 __device__ __forceinline__ void paper_logits(const ProductParams& p) {
   const int head = blockIdx.z, colFirst = blockIdx.x * TILE;
@@ -76,7 +76,7 @@ __device__ __forceinline__ void paper_logits(const ProductParams& p) {
     }
 }
 
-/** Logits of the strata with the uncapped shift, their biases and variances (beyond.md sections 5 and 6). */
+/** Logits of the strata with the uncapped shift, their biases and variances (docs/tail.md#bias and docs/tail.md#selection). */
 template <typename T, int D>
 __device__ __forceinline__ void tail_logits(const ProductParams& p) {
   const int head = blockIdx.z, colFirst = blockIdx.x * TILE;
@@ -118,7 +118,7 @@ __device__ __forceinline__ void text_logits(const ProductParams& p) {
 }
 
 /**
- * log e of every stratum, in place of its logit: value noise plus misjudged mass times distance (beyond.md section 6).
+ * log e of every stratum, in place of its logit: value noise plus misjudged mass times distance (docs/tail.md#selection).
  * Logs, because the squares of small weights would underflow and tie.
  */
 template <int D>

@@ -128,7 +128,7 @@ __device__ __forceinline__ bool this_row(const SelectParams& p, RowWork& w) {
   return unit < p.heads * p.n;
 }
 
-/** Implicit full attention, selection, R, and the weights of the compensation (algorithm.md sections 3 to 6). */
+/** Implicit full attention, selection, R, and the weights of the compensation (docs/method.md#implicit-attention to docs/method.md#output). */
 extern "C" __global__ void paper_select(const __grid_constant__ SelectParams p) {
   extern __shared__ float shared[];
   RowWork w{p};

@@ -1,4 +1,4 @@
-// The two directions that strata "eigen" splits along, shared by all blocks of a head (beyond.md section 3).
+// The two directions that strata "eigen" splits along, shared by all blocks of a head (docs/tail.md#strata).
 #pragma once
 #include "../common/types.cuh"
 
@@ -47,7 +47,7 @@ __device__ __forceinline__ void eigen_moments(const EigenParams& p) {
     for (int j = 0; j < SIDE; j++) out[(a + i) * D + b + j] = sum[i][j] / samples;
 }
 
-/** The two leading directions of M W, by 8 joint power iterations (beyond.md section 3). One thread per channel. */
+/** The two leading directions of M W, by 8 joint power iterations (docs/tail.md#strata). One thread per channel. */
 template <int D>
 __device__ __forceinline__ void eigen_directions(const EigenParams& p) {
   __shared__ float vectors[4][D];

@@ -3,7 +3,7 @@ import { Params } from "../params.js";
 import type { Site, Views } from "../site.js";
 import { pool } from "./pool.js";
 
-/** Tokens that the directions are estimated from, about (beyond.md section 3). */
+/** Tokens that the directions are estimated from, about (docs/tail.md#strata). */
 const SAMPLES = 8192;
 const SPLITS = 8;
 

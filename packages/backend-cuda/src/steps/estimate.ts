@@ -97,7 +97,7 @@ function paper(site: Site, step: EstimatePaperStep, inputs: Views, outputs: View
   if (splits > 1) sumSplits(site, site.at(parts), site.at(outputs.compensation), splits);
 }
 
-/** Logits and variances of the strata, normaliser, expected value, errors, selection with the bias (beyond.md sections 5 and 6). */
+/** Logits and variances of the strata, normaliser, expected value, errors, selection with the bias (docs/tail.md#bias and docs/tail.md#selection). */
 function tail(site: Site, step: EstimateTailStep, inputs: Views, outputs: Views): void {
   const { visualBlocks: n, headDim: d, textTokens } = site.geometry;
   const { group, strataPerBlock, hMax, tauMax, mMin } = step;

@@ -13,7 +13,7 @@ export interface PaperSelectShape {
   readonly capacity: number;
 }
 
-/** Implicit full attention of one row and its block list (algorithm.md sections 3 and 4): one workgroup. */
+/** Implicit full attention of one row and its block list (docs/method.md#implicit-attention and docs/method.md#selection): one workgroup. */
 export function paperSelectKernel({ geometry, keys, forced, capacity }: PaperSelectShape): Kernel {
   const lanes = geometry.headDim / 4;
   const T = ROW_THREADS;
@@ -106,7 +106,7 @@ fn text_logit(head: u32, m: u32) -> f32 {
   });
 }
 
-/** Rectification factor R and compensation E of one row (algorithm.md section 6): one workgroup. */
+/** Rectification factor R and compensation E of one row (docs/method.md#output): one workgroup. */
 export function paperRectifyKernel(geometry: Geometry, capacity: number): Kernel {
   const lanes = geometry.headDim / 4;
   const T = ROW_THREADS;

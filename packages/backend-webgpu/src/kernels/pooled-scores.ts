@@ -2,7 +2,7 @@ import type { Geometry } from "@spaattn/attention";
 import { assemble, type Kernel, read, u32, write } from "../kernel.js";
 import { eachProduct, PRODUCT_THREADS, type Products, productBody, productMemory, productTile } from "./products.js";
 
-/** Unscaled pooled logits and, for the gain test, their error (algorithm.md sections 3 and 5). */
+/** Unscaled pooled logits and, for the gain test, their error (docs/method.md#implicit-attention and docs/method.md#gain). */
 export function pooledScoresKernel(geometry: Geometry, gain: boolean): Kernel {
   const lanes = geometry.headDim / 4;
   const { each, tile } = productTile(geometry.visualBlocks);

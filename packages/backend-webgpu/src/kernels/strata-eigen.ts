@@ -6,7 +6,7 @@ import type { Storage } from "../wgsl/storage.js";
 const TILE = 16;
 
 /**
- * Second moments of the sampled tokens of a head (beyond.md section 3, "eigen"): matrix 0 of the keys about their block
+ * Second moments of the sampled tokens of a head (docs/tail.md#strata, "eigen"): matrix 0 of the keys about their block
  * means, matrix 1 of the queries. One workgroup per 16 x 16 tile of a matrix.
  */
 export function momentsKernel(geometry: Geometry, storage: Storage): Kernel {

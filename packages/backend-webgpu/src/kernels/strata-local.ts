@@ -21,7 +21,7 @@ fn sum_slices(at: u32, count: u32) -> vec4f {
 }
 
 /**
- * Power iteration about the mean of every part of a level (beyond.md section 3, "local"), all parts at once.
+ * Power iteration about the mean of every part of a level (docs/tail.md#strata, "local"), all parts at once.
  *
  * An invocation projects the row of its own slot, which it keeps in registers. For sums over rows the invocations of a part
  * are cut into slices that take turns at its rows, so that all of them load, and neighbours load neighbours. Directions stay

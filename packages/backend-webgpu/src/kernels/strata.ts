@@ -14,7 +14,7 @@ export interface SplitShape {
 }
 
 /**
- * Orders the keys of one block into compact strata (beyond.md section 3): one workgroup, one invocation per slot.
+ * Orders the keys of one block into compact strata (docs/tail.md#strata): one workgroup, one invocation per slot.
  *
  * Parts of a level are split side by side. Sorting is by counting; equal projections keep token order.
  */

@@ -55,7 +55,7 @@ var<workgroup> normaliser: array<f32, ${c}>;`,
   } satisfies Partial<KernelSource>;
 }
 
-/** Key, spread and mass of every stratum of a block at one anchor (beyond.md section 4): one workgroup. */
+/** Key, spread and mass of every stratum of a block at one anchor (docs/tail.md#summaries): one workgroup. */
 export function strataKeysKernel(shape: SummaryShape): Kernel {
   const { strataPerBlock: c, geometry } = shape;
   const start = common(shape);

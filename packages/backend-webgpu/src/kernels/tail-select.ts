@@ -14,7 +14,7 @@ export interface TailSelectShape {
 
 /**
  * Block list of one row, own block first, then by estimated error; and the bias of every stratum that remains
- * (beyond.md sections 5 and 6): one workgroup. `bias` holds tau when it starts, `logits` log E.
+ * (docs/tail.md#bias and docs/tail.md#selection): one workgroup. `bias` holds tau when it starts, `logits` log E.
  */
 export function tailSelectKernel({ geometry, strataPerBlock, forced, capacity }: TailSelectShape): Kernel {
   const T = ROW_THREADS;

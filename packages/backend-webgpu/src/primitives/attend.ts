@@ -8,7 +8,7 @@ import { type MatrixTiling, matrixTiling } from "../kernels/matrix-tiling.js";
 import type { HeadWindow, Lowering } from "../lowering.js";
 import { blockValues } from "../wgsl/blocks.js";
 
-/** Exact attention over the selected blocks, pseudo-keys and rectification in one pass (algorithm.md section 6). */
+/** Exact attention over the selected blocks, pseudo-keys and rectification in one pass (docs/method.md#output). */
 export function lowerAttend(step: AttendStep, lowering: Lowering): void {
   const { geometry } = lowering;
   const n = geometry.visualBlocks;

@@ -8,7 +8,7 @@ import { rowCapacity } from "../wgsl/select.js";
 
 const PAIRS = ["scores", "doubt", "probabilities", "gain"];
 
-/** Implicit full attention, selection, gain test, R and E (algorithm.md sections 3 to 6). */
+/** Implicit full attention, selection, gain test, R and E (docs/method.md#implicit-attention to docs/method.md#output). */
 export function lowerPaperEstimate(step: EstimatePaperStep, lowering: Lowering): void {
   const { geometry, device } = lowering;
   const { visualBlocks: n, headDim: d } = geometry;

@@ -8,7 +8,7 @@ import { rowCapacity } from "../wgsl/select.js";
 
 const LARGE = ["key", "value", "bias", "strataBias", "logitVariance", "blockError", "blockMass"];
 
-/** Block errors, selection and the bias of every stratum (beyond.md sections 5 and 6). */
+/** Block errors, selection and the bias of every stratum (docs/tail.md#bias and docs/tail.md#selection). */
 export function lowerTailEstimate(step: EstimateTailStep, lowering: Lowering): void {
   const { geometry, device } = lowering;
   const { visualBlocks: n, headDim: d, textTokens, scale } = geometry;

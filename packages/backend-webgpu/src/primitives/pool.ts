@@ -5,7 +5,7 @@ import { blockValues } from "../wgsl/blocks.js";
 
 const SECOND = { query: "queryDeviation", key: "keyDeviation", value: undefined } as const;
 
-/** Block means, deviations, anchors and query spreads (algorithm.md section 2, beyond.md section 2). */
+/** Block means, deviations, anchors and query spreads (docs/method.md#pooling, docs/tail.md#statistics). */
 export function lowerPool(step: PoolStep, lowering: Lowering): void {
   const { geometry } = lowering;
   const n = geometry.visualBlocks;

@@ -6,7 +6,7 @@ import { strataKeysKernel, strataValuesKernel } from "../kernels/summaries.js";
 import type { HeadWindow, Lowering } from "../lowering.js";
 import { blockValues } from "../wgsl/blocks.js";
 
-/** Splits every key block into strata and summarises each at the anchors (beyond.md sections 3 and 4). */
+/** Splits every key block into strata and summarises each at the anchors (docs/tail.md#strata and docs/tail.md#summaries). */
 export function lowerSummarize(step: SummarizeStep, lowering: Lowering): void {
   const { geometry } = lowering;
   const { visualBlocks: n, blockSize, headDim: d } = geometry;

@@ -29,7 +29,7 @@ export const selectParams = (heads: number): Param[] => [
 ];
 
 /**
- * Selection without sorting: a block's rank is the number of blocks that come before it (algorithm.md section 4).
+ * Selection without sorting: a block's rank is the number of blocks that come before it (docs/method.md#selection).
  *
  * The caller fills `rank_key`, calls `rank_blocks`, fills `rank_key` again with the masses by rank when
  * `needed_for_mass` is wanted, and ends with `write_list`. Equal keys rank by index. All calls are made by all invocations.

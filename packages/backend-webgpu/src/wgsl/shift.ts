@@ -1,4 +1,4 @@
-/** The second-order shift h (beyond.md section 5); `mMin` comes as a parameter. */
+/** The second-order shift h (docs/tail.md#bias); `mMin` comes as a parameter. */
 export const shiftFunction = `
 fn shift(tau: f32, mass: f32) -> f32 {
   let m = max(mass, p.m_min);

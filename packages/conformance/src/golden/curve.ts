@@ -12,7 +12,7 @@ interface CurveEntry {
 type Report = (tensor: string, outcome: Outcome) => void;
 type Axes = readonly ["w" | "h" | "t", "w" | "h" | "t", "w" | "h" | "t"];
 
-/** Checks every table of an `rsa-curve/1` file (algorithm.md section 7). */
+/** Checks every table of an `rsa-curve/1` file (docs/method.md#curve). */
 export function checkCurves(file: GoldenFile, report: Report): void {
   const meta = new Metadata(file);
   for (const { grid_thw: grid, axis_order, block_sizes, key } of meta.json<CurveEntry[]>("entries")) {

@@ -65,7 +65,7 @@ function checkTables(base: GoldenBase, { report }: GoldenContext): void {
   });
   report("curve_to_linear", compareExact(ours.order, layout.order));
   report("linear_to_curve", compareExact(invertOrder(ours.order), layout.inverse));
-  // The original's first-frame rule exists in the Wan adapters only: floor(n / t) blocks (algorithm.md section 4).
+  // The original's first-frame rule exists in the Wan adapters only: floor(n / t) blocks (docs/method.md#selection).
   const first = meta.file.metadata.adapter.startsWith("wan")
     ? Math.floor(meta.number("n_visual_blocks") / layout.grid[0])
     : 0;

@@ -46,7 +46,7 @@ const ERROR_FACTOR = 10;
 /** Cuts closer than this may fall either way in float32; all stored ones are clearer. */
 const STRATA_MARGIN = 1e-6;
 
-/** Checks every tensor of an `rsa-golden-tail/1` file on the inputs of its base file (beyond.md section 13). */
+/** Checks every tensor of an `rsa-golden-tail/1` file on the inputs of its base file (docs/tail.md#conformance). */
 export async function checkTail(file: GoldenFile, base: GoldenBase, context: GoldenContext): Promise<void> {
   const { backend, signal } = context;
   const meta = new Metadata(file);

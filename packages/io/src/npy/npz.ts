@@ -4,6 +4,9 @@ import { type ZipEntry, zipBytes, zipChunks, zipEntries } from "../zip.js";
 import { readNpy } from "./read.js";
 import { npyChunks } from "./write.js";
 
+/** Whether a file that begins with these bytes is a zip, as npz files are. */
+export const isNpzFile = (head: Uint8Array): boolean => [0x50, 0x4b, 3, 4].every((byte, i) => head[i] === byte);
+
 /** An open npz file (`numpy.savez`, `numpy.savez_compressed`): the arrays are read one by one on demand. */
 export interface Npz {
   /** Names of the arrays, in the order of the file. */

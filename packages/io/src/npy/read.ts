@@ -5,6 +5,9 @@ import { fromFortranOrder, int64ToInt32, swapBytes } from "./reorder.js";
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
+/** Whether a file that begins with these bytes is npy. */
+export const isNpyFile = (head: Uint8Array): boolean => MAGIC.every((byte, i) => head[i] === byte);
+
 /** Header lengths beyond this are refused unread; numpy itself stops at 10,000 characters. */
 const MAX_HEADER_BYTES = 1 << 20;
 

@@ -1,4 +1,5 @@
 import { type Backend, keptBlocks, topBlocks } from "@spaattn/attention";
+import { checkFields, describeValue, guardCallbacks } from "@spaattn/core";
 import type { ModelAdapter } from "../adapter.js";
 import { type CalibratedPreset, PRESET_VERSION } from "../preset.js";
 import { allocate, type Curve } from "./allocate.js";
@@ -31,17 +32,29 @@ interface LayerCurves {
  * @param adapter its `rectify`, block size and token order are those of the preset; its rates are ignored.
  * @throws RangeError for captures of several grids, of other shapes than the model's, or a target out of range.
  */
-export async function calibrate(
+export function calibrate(
   adapter: ModelAdapter,
   captures: readonly Capture[],
   backend: Backend,
   target: CalibrationTarget,
   options: CalibrateOptions = {},
 ): Promise<CalibratedPreset> {
+  return guardCallbacks(options, ["onProgress"], (guarded) => choose(adapter, captures, backend, target, guarded));
+}
+
+async function choose(
+  adapter: ModelAdapter,
+  captures: readonly Capture[],
+  backend: Backend,
+  target: CalibrationTarget,
+  options: CalibrateOptions,
+): Promise<CalibratedPreset> {
   const { rectify } = adapter.settings;
   // Its budget is shared over heads at run time, and a tolerance does the same between layers and steps.
   if (rectify === "levels")
     throw new RangeError('a model with rectify "levels" has no drop rates to calibrate; set levels.tolerance instead');
+  checkTarget(target);
+  checkFields("options", options, ["signal", "onProgress"]);
   const placed = placeCaptures(adapter, captures);
   const { grid } = placed[0];
   const blocks = blocksOf(adapter, placed);
@@ -144,12 +157,18 @@ export function dropRateOf(k: number, blocks: number, behaviour: "corrected" | "
   return keptBlocks(rate, blocks, behaviour) === k ? rate : Math.max(0, 1 - (k + 0.25) / blocks);
 }
 
-function checkShare(name: string, value: number): number {
-  if (value > 0 && value <= 1) return value;
-  throw new RangeError(`${name} must be above 0 and at most 1, got ${value}`);
+function checkTarget(target: unknown): void {
+  checkFields("target", target, ["density", "targetError"]);
+  if (Object.keys(target).length !== 1)
+    throw new TypeError(`target must say density or targetError, got ${describeValue(target)}`);
 }
 
-function checkError(value: number): number {
-  if (value >= 0) return value;
-  throw new RangeError(`targetError must not be negative, got ${value}`);
+function checkShare(name: string, value: unknown): number {
+  if (typeof value === "number" && value > 0 && value <= 1) return value;
+  throw new RangeError(`${name} must be above 0 and at most 1, got ${describeValue(value)}`);
+}
+
+function checkError(value: unknown): number {
+  if (typeof value === "number" && value >= 0) return value;
+  throw new RangeError(`targetError must not be negative, got ${describeValue(value)}`);
 }

@@ -27,7 +27,8 @@ export async function evaluate(
       const measured = new MeasuredCapture(adapter, capture, backend, options);
       const { distance, norm } = await measured.errors(topBlocks({ dropRate }));
       // Every layer counts alike, however many captures it has.
-      error += sum(distance) / sum(norm) / own.length;
+      const whole = sum(norm) * own.length;
+      error += whole > 0 ? sum(distance) / whole : 0;
     }
   }
   return { density: kept / (layers.size * heads * blocks), error: Math.sqrt(error / layers.size) };

@@ -76,7 +76,7 @@ export class MeasuredCapture {
           norm[h] += dense[i] ** 2;
         }
       }
-    if (!distance.every(Number.isFinite))
+    if (![...distance, ...norm].every(Number.isFinite))
       throw new SpaAttnError("MalformedFile", `Capture "${this.capture.name}" holds values that are not finite.`, {
         remedy: "Capture it again; check the model's dtype for overflow.",
       });

@@ -36,7 +36,7 @@ const card = (variant: "t2v" | "i2v", coefficients: readonly number[]): ModelCar
   },
 });
 
-/** CogVideoX1.5 by variant (algorithm.md sections 8.0, 8.0.3; arXiv 2408.06072). */
+/** CogVideoX1.5 by variant (docs/models.md#table, docs/models.md#cogvideox15; arXiv 2408.06072). */
 export const cogVideoX15Cards = {
   t2v: card("t2v", [250.210439, -165.061612, 35.7804877, -0.781551492, 0.0358559703]),
   i2v: card("i2v", [122.842302, -104.088754, 26.2981677, -0.306009921, 0.037121322]),
@@ -45,5 +45,8 @@ export const cogVideoX15Cards = {
 export type CogVideoX15Variant = keyof typeof cogVideoX15Cards;
 
 /** The adapter of a CogVideoX1.5 variant; default `t2v`. @throws RangeError for an unknown variant. */
-export const cogVideoX15 = (options: AdapterOptions & { variant?: CogVideoX15Variant } = {}): ModelAdapter =>
-  new ModelAdapter(pickVariant(cogVideoX15Cards, options.variant ?? "t2v"), options);
+export const cogVideoX15 = ({
+  variant = "t2v",
+  ...options
+}: AdapterOptions & { variant?: CogVideoX15Variant } = {}): ModelAdapter =>
+  new ModelAdapter(pickVariant(cogVideoX15Cards, variant), options);

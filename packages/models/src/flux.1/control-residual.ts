@@ -15,7 +15,7 @@ export interface ControlResidualOptions {
  * tokens along the curve, then text): `[tokens, channels]`, zero on text. Undefined where the ControlNet has none.
  *
  * `behaviour: "reference"` puts it, unpermuted, where the visual tokens were in the model's own order
- * (algorithm.md 8.1 no. 16).
+ * (docs/corrections.md#no-16).
  *
  * @param residual `[visualTokens, channels]` f32, row-major.
  */

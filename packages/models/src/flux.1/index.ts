@@ -4,7 +4,7 @@ import type { AdapterOptions } from "../options.js";
 
 export { type ControlResidualOptions, controlResidual } from "./control-residual.js";
 
-/** Flux.1-dev as a 4x upscaler with a tile ControlNet (algorithm.md sections 8.0, 8.0.2). */
+/** Flux.1-dev as a 4x upscaler with a tile ControlNet (docs/models.md#table, docs/models.md#flux1). */
 export const flux1Card: ModelCard = {
   name: "flux.1-dev",
   family: "flux.1",

@@ -2,7 +2,7 @@ import { ModelAdapter } from "../adapter.js";
 import type { ModelCard } from "../card.js";
 import type { AdapterOptions } from "../options.js";
 
-/** HunyuanVideo (algorithm.md sections 8.0, 8.0.1; arXiv 2412.03603). */
+/** HunyuanVideo (docs/models.md#table, docs/models.md#hunyuanvideo; arXiv 2412.03603). */
 export const hunyuanVideoCard: ModelCard = {
   name: "hunyuanvideo",
   family: "hunyuanvideo",

@@ -14,7 +14,7 @@ const i2v = (variant: "i2v-14b-480p" | "i2v-14b-720p", title: string): ModelCard
   stepCache: wanCache(variant, { slow: 0.2, fast: 0.3 }, 0.3, [5]),
 });
 
-/** Wan2.1 by variant (algorithm.md sections 8.0, 8.0.4). */
+/** Wan2.1 by variant (docs/models.md#table, docs/models.md#wan). */
 export const wan21Cards = {
   "t2v-1.3b": {
     ...base,
@@ -43,5 +43,8 @@ export const wan21Cards = {
 export type Wan21Variant = keyof typeof wan21Cards;
 
 /** The adapter of a Wan2.1 variant; default `t2v-14b`. @throws RangeError for an unknown variant. */
-export const wan21 = (options: AdapterOptions & { variant?: Wan21Variant } = {}): ModelAdapter =>
-  new ModelAdapter(pickVariant(wan21Cards, options.variant ?? "t2v-14b"), options);
+export const wan21 = ({
+  variant = "t2v-14b",
+  ...options
+}: AdapterOptions & { variant?: Wan21Variant } = {}): ModelAdapter =>
+  new ModelAdapter(pickVariant(wan21Cards, variant), options);

@@ -8,7 +8,7 @@ const base = { ...WAN_BASE, family: "wan2.2" } as const;
 const a14b = { ...base, steps: 40, dropRate: 0.85, sparseInScripts: false } as const;
 
 /**
- * Wan2.2 by variant (algorithm.md sections 8.0, 8.0.4). No step-cache fit is published for Wan2.2: the text models take
+ * Wan2.2 by variant (docs/models.md#table, docs/models.md#wan). No step-cache fit is published for Wan2.2: the text models take
  * the one of Wan2.1 T2V 14B, as in the original's scripts, the image model that of Wan2.1 I2V 14B 720P.
  */
 export const wan22Cards = {
@@ -48,5 +48,8 @@ export const wan22Cards = {
 export type Wan22Variant = keyof typeof wan22Cards;
 
 /** The adapter of a Wan2.2 variant; default `t2v-a14b`. @throws RangeError for an unknown variant. */
-export const wan22 = (options: AdapterOptions & { variant?: Wan22Variant } = {}): ModelAdapter =>
-  new ModelAdapter(pickVariant(wan22Cards, options.variant ?? "t2v-a14b"), options);
+export const wan22 = ({
+  variant = "t2v-a14b",
+  ...options
+}: AdapterOptions & { variant?: Wan22Variant } = {}): ModelAdapter =>
+  new ModelAdapter(pickVariant(wan22Cards, variant), options);

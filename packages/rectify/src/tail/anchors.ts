@@ -1,7 +1,7 @@
 import { blockCount, type HeadShape } from "@spaattn/mask";
 
 /**
- * Anchors `[g, d]`: the mean of all valid visual queries of each group of `group` blocks (beyond.md section 2).
+ * Anchors `[g, d]`: the mean of all valid visual queries of each group of `group` blocks (docs/tail.md#statistics).
  *
  * @param query `[N, d]`
  */
@@ -18,7 +18,7 @@ export function anchors(query: Float64Array, shape: HeadShape, group: number): F
 }
 
 /**
- * Element-wise second moment of each block's queries about the anchor of its group, `[n, d]` (beyond.md section 2):
+ * Element-wise second moment of each block's queries about the anchor of its group, `[n, d]` (docs/tail.md#statistics):
  *
  *     ρ_i = (1/|V_i|) Σ_{a ∈ V_i} (q_a − a_{g(i)})²
  */

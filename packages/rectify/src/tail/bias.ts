@@ -1,4 +1,4 @@
-/** Bounds of the second-order shift (beyond.md section 5). */
+/** Bounds of the second-order shift (docs/tail.md#bias). */
 export interface BiasOptions {
   /** s */
   readonly scale: number;
@@ -26,7 +26,7 @@ export interface StrataBias {
 }
 
 /**
- * Bias of every stratum for every query block (beyond.md section 5):
+ * Bias of every stratum for every query block (docs/tail.md#bias):
  *
  *     τ_iu = s² Σ_ch κ_u,ch ρ_i,ch        b_iu = m_u + min(h(τ_iu, m_u), h_max)
  *

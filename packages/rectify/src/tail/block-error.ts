@@ -30,7 +30,7 @@ export interface BlockError {
 }
 
 /**
- * Expected error of summarising each block (beyond.md section 6):
+ * Expected error of summarising each block (docs/tail.md#selection):
  *
  *     ŵ = softmax over x_iu = s q̄_i·k̃_u + m_u + h_iu and y_im = s q̄_i·k_{N+m}
  *     ō_i = Σ_u ŵ_iu ṽ_u + Σ_m ŵ_im v_{N+m}

@@ -19,7 +19,7 @@ export function fixSign(w: Float64Array): Float64Array {
 
 /**
  * The direction along which centred rows `x` `[rows, d]` vary most, by a fixed number of power iterations from a fixed
- * start: a smooth function of the data, also where eigenvalues nearly coincide (beyond.md section 3, "local").
+ * start: a smooth function of the data, also where eigenvalues nearly coincide (docs/tail.md#strata, "local").
  */
 export function localDirection(x: Float64Array, d: number, steps: number): Float64Array {
   const rows = x.length / d;
@@ -54,7 +54,7 @@ function secondMoment(x: Float64Array, d: number, sample: readonly number[], cen
 
 /**
  * Two directions shared by all blocks of a head: the leading eigenvectors of M W, with W the covariance of the keys
- * inside their blocks and M the second moment of the queries, from every `stride`-th token (beyond.md section 3, "eigen").
+ * inside their blocks and M the second moment of the queries, from every `stride`-th token (docs/tail.md#strata, "eigen").
  */
 export function sharedDirections(
   query: Float64Array,

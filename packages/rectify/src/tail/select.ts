@@ -18,7 +18,7 @@ export function rankByError(error: Float64Array, i: number, n: number): Int32Arr
 }
 
 /**
- * Selected visual blocks `[n, n]` (beyond.md section 6):
+ * Selected visual blocks `[n, n]` (docs/tail.md#selection):
  *
  *     max( k_top, #{ r : W_text + W_rank(1) + … + W_rank(r) ≤ p } + 1 ) blocks of the ranking by error
  */
@@ -36,7 +36,7 @@ export function selectByError(blocks: BlockError, rule: TailSelectionRule): Uint
   return mask;
 }
 
-/** Bias with the strata of selected blocks taken out (−∞): those are attended exactly (beyond.md section 7). */
+/** Bias with the strata of selected blocks taken out (−∞): those are attended exactly (docs/tail.md#output). */
 export function maskBias(bias: Float64Array, mask: Uint8Array, strataPerBlock: number): Float64Array {
   const masked = bias.slice();
   for (let at = 0; at < mask.length; at++)

@@ -15,7 +15,7 @@ type Direction = (tokens: Int32Array, level: number) => Float64Array;
 
 /**
  * Slot to token index, `[n * B]`: every block's tokens ordered so that each of its `c` runs of `B / c` slots is compact
- * (beyond.md section 3). Entries >= N are padding and stay at the end of their block.
+ * (docs/tail.md#strata). Entries >= N are padding and stay at the end of their block.
  *
  * @param query `[N, d]`, read with "eigen" only
  * @param key `[N, d]`

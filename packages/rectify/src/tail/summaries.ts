@@ -1,6 +1,6 @@
 import { dot, type HeadShape } from "@spaattn/mask";
 
-/** Summaries of all strata at all anchors of one head (beyond.md section 4). */
+/** Summaries of all strata at all anchors of one head (docs/tail.md#summaries). */
 export interface Summaries {
   /** `[g, u, d]`: k̃ */
   readonly key: Float64Array;

@@ -43,7 +43,10 @@ export async function bench(name: BackendName, { session, signal, emit }: TaskCo
       const { row } = compareRow(medianRun(runs.get(mode)!), dense, inputs);
       const { ms, speedup, density, estimationShare, relL2 } = row;
       const gflops = (4 * tokens * tokens * inputs.spec.headDim * HEADS) / (dense.report.ms * 1e6);
-      emit({ kind: "bench", line: { tokens, mode, ms, speedup, density, estimationShare, relL2, gflops } });
+      // Each round's own quotient: what slows the machine slows both.
+      const rounds = runs.get(mode)!.map((run, i) => runs.get("dense")![i].report.ms / run.report.ms);
+      const range = [Math.min(...rounds), Math.max(...rounds)] as const;
+      emit({ kind: "bench", line: { tokens, mode, ms, speedup, range, density, estimationShare, relL2, gflops } });
     }
     measured = tokens;
     // Dense time grows with the square of the tokens.
