@@ -59,7 +59,7 @@ export class Generation {
     const timesteps = schedule.steps.map(({ timestep }) => timestep);
     const plan = this.#expertPlan(timesteps);
     const sparse = this.#sparse(timesteps);
-    const meter = new ProgressMeter(await this.#work(plan), this.#options.onProgress);
+    const meter = new ProgressMeter(await this.#work(plan, sparse), this.#options.onProgress);
     const { prompt, negative, textRows } = await clock.time("text", () => this.#text(plan, meter));
     const conditions = await clock.time("image", () =>
       prepareImages(this.#components, this.#options, this.#size, meter),
@@ -105,12 +105,21 @@ export class Generation {
   }
 
   /** All the work there will be, for the progress; the encoders of text and image count for little. */
-  async #work(plan: readonly ExpertStep[]): Promise<number> {
-    const calls = plan.reduce((sum, { guidance }) => sum + (needsNegative(guidance) ? 2 : 1), 0);
+  async #work(plan: readonly ExpertStep[], sparse: SparsePlan | undefined): Promise<number> {
     const shape = { size: this.#size, textRows: await this.#textRows(), imageRows: 0, firstGiven: false };
-    const call = transformerFlop(await this.#components.expert(plan[0].component), shape);
+    const context = await this.#components.expert(plan[0].component);
+    // Steps are all dense, or all alike.
+    const flops = new Map<boolean, number>();
+    const call = (step: number): number => {
+      const dense = sparse?.isDense(step) ?? true;
+      const options = dense || !sparse ? {} : { attention: (layer: number) => sparse.attention(step, layer) };
+      const flop = flops.get(dense) ?? transformerFlop(context, shape, options);
+      flops.set(dense, flop);
+      return flop;
+    };
+    const denoise = plan.reduce((sum, { guidance }, i) => sum + (needsNegative(guidance) ? 2 : 1) * call(i), 0);
     const decode = decodeFlop(await this.#components.decoder(), this.#size, await this.#tiles());
-    return calls * call + decode + (await imageFlop(this.#components, this.#options, this.#size));
+    return denoise + decode + (await imageFlop(this.#components, this.#options, this.#size));
   }
 
   async #textRows(): Promise<number> {
