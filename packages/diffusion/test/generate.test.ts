@@ -153,6 +153,26 @@ describe("bad requests", () => {
   });
 });
 
+describe("defaults", () => {
+  it("come from generation.json where the model is no published one", async (ctx) => {
+    const files = load(golden(ctx, "wan_t2v"));
+    const { width, height, frames, fps, steps, guidance, textRows } = SMALL;
+    const said = { width, height, frames, fps, steps, guidance, flowShift: 3, somethingElse: "x" };
+    const model = async (content: object) =>
+      WanPipeline.open(memoryFolder({ ...files, "generation.json": JSON.stringify(content) }, "tiny"), {
+        device: await reference.create(),
+      });
+    const video = await (await model(said)).generate({ prompt: "a red fox", seed: 1, textRows });
+    expect(video).toMatchObject({ width, height, frames, fps, steps, guidance, shift: 3 });
+    expect(video.data).toEqual((await generate(files)).data);
+    await expectFailure(
+      model({ fps: "16" }),
+      "MalformedFile",
+      /tiny\/generation\.json: fps must be a positive number, got "16"/,
+    );
+  });
+});
+
 describe("a generation", () => {
   it("gives the same bytes for the same seed, and others for another", async (ctx) => {
     const files = load(golden(ctx, "wan_t2v"));
