@@ -60,7 +60,7 @@ export class Generation {
     const plan = this.#expertPlan(timesteps);
     const sparse = this.#sparse(timesteps);
     const meter = new ProgressMeter(await this.#work(plan, sparse), this.#options.onProgress);
-    const { prompt, negative, textRows } = await clock.time("text", () => this.#text(plan, meter));
+    const { prompt, negative, textRows, dropped } = await clock.time("text", () => this.#text(plan, meter));
     const conditions = await clock.time("image", () =>
       prepareImages(this.#components, this.#options, this.#size, meter),
     );
@@ -74,7 +74,7 @@ export class Generation {
     const { width, height, frames, fps, steps, guidance } = this.#settings;
     const made = { width, height, frames, fps, data, latents, steps, guidance, shift: this.#settings.shift };
     const how = sparse ? { sparse: sparse.summary } : {};
-    return { ...made, ...how, ...(seed === undefined ? {} : { seed }), seconds: clock.seconds };
+    return { ...made, ...how, droppedTokens: dropped, ...(seed === undefined ? {} : { seed }), seconds: clock.seconds };
   }
 
   #noise(): { seed?: number; noise: Float32Array } {
@@ -130,13 +130,12 @@ export class Generation {
     const { prompt, negativePrompt = "", signal } = this.#options;
     const textRows = await this.#textRows();
     const width = this.#components.transformer.textDim;
-    const encode = async (text: typeof prompt) =>
-      padFeatures(await textFeatures(this.#components, text, textRows, meter, signal), textRows, width);
+    const encode = (text: typeof prompt) => textFeatures(this.#components, text, textRows, meter, signal);
     const features = await encode(prompt);
     const guided = plan.some(({ guidance }) => needsNegative(guidance));
-    const negative = guided ? await encode(negativePrompt) : undefined;
+    const negative = guided ? padFeatures(await encode(negativePrompt), textRows, width) : undefined;
     await this.#components.release("text_encoder");
-    return { prompt: features, negative, textRows };
+    return { prompt: padFeatures(features, textRows, width), negative, textRows, dropped: features.dropped };
   }
 
   async #denoise(task: DenoiseTask, meter: ProgressMeter): Promise<Float32Array> {

@@ -3,7 +3,7 @@ import type { Components } from "./components.js";
 import { imageFeatures, planesOf } from "./image.js";
 import type { GenerateOptions, TextFeatures } from "./options.js";
 import type { ProgressMeter } from "./progress.js";
-import { encodeText } from "./text.js";
+import { type EncodedText, encodeText } from "./text.js";
 import { VaeEncoder } from "./vae-encoder.js";
 
 /** How a model takes an image: not at all, as channels beside the noisy ones, or as the first latent frame. */
@@ -92,7 +92,7 @@ export async function textFeatures(
   rows: number,
   meter: ProgressMeter,
   signal: AbortSignal | undefined,
-): Promise<TextFeatures> {
-  if (typeof text !== "string") return text;
+): Promise<EncodedText> {
+  if (typeof text !== "string") return { ...text, dropped: 0 };
   return encodeText(await components.text(), text, rows, meter, signal);
 }

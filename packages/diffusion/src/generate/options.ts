@@ -91,6 +91,8 @@ export interface GeneratedVideo {
   readonly shift: number | undefined;
   /** What was sparse, in words; absent where nothing was. */
   readonly sparse?: string;
+  /** Tokens of the prompt beyond what the model sees: they had no effect. */
+  readonly droppedTokens: number;
   /** Seconds by stage. */
   readonly seconds: {
     readonly text: number;
