@@ -64,7 +64,7 @@ export interface GenerateOptions {
   /** Rows of text the model sees; default: what its tokenizer says, at most 512. */
   readonly textRows?: number;
   /**
-   * Whether the VAE decodes in tiles of 256 pixels that fade over each other; pixels differ a little. Default `auto`: where
+   * Whether the VAE works in tiles of 256 pixels that fade over each other; pixels differ a little. Default `auto`: where
    * the whole does not fit the memory limit.
    */
   readonly tiling?: boolean | "auto";
