@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { spaattn, temporaryFolder, writeTestCapture } from "./spaattn.js";
@@ -163,6 +164,23 @@ describe("spaattn verify", () => {
     const good = await spaattn([...args, "reference"]);
     expect(good).toMatchObject({ code: 0, out: expect.stringMatching(/wan21_t2v_tiny\.tail +\d+ +0 +0/) });
     expect((await spaattn([...args, wrong])).code).toBe(4);
+  });
+
+  it("checks golden files of diffusion models, all or one of them", async (context) => {
+    const diffusion = join(golden, "diffusion");
+    if (!existsSync(diffusion)) {
+      console.warn(`SKIPPED: no golden files at ${diffusion}`);
+      return context.skip("golden files are not here");
+    }
+    const args = ["verify", "--golden-only", "--backend", "reference", "--json"];
+    const all = await spaattn([...args, "--golden", diffusion, "--filter", "text_t5"]);
+    const one = await spaattn([...args, "--golden", join(diffusion, "text_t5")]);
+    for (const { code, out } of [all, one]) {
+      expect(code).toBe(0);
+      expect(JSON.parse(out)).toMatchObject({ failed: 0, skipped: 0 });
+      expect(JSON.parse(out).passed).toBeGreaterThan(4);
+    }
+    expect(JSON.parse(all.out).checks[0].case).toBe("text_t5");
   });
 
   it("refuses folders without golden files", async () => {

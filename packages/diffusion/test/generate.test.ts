@@ -1,167 +1,246 @@
-import type { HostTensor } from "@spaattn/core";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
+import { isSpaAttnError, type SpaAttnErrorCode } from "@spaattn/core";
 import { reference } from "@spaattn/reference";
-import type { Folder } from "@spaattn/weights";
-import { directoryFolder } from "@spaattn/weights/node";
+import { encodeSafetensors, memoryFolder, openSafetensors } from "@spaattn/weights";
 import { describe, expect, it } from "vitest";
-import { type GeneratedVideo, type GenerateOptions, type StepInfo, WanPipeline } from "../src/index.js";
-import { type GoldenTensors, golden, readGolden, relativeError } from "./golden.js";
+import { type GenerateOptions, type PipelineOptions, WanPipeline } from "../src/index.js";
+import { counting } from "./counting.js";
+import { golden } from "./golden.js";
 
-const LATENTS = 3e-4;
-/** Of tensors stored in half precision. */
-const HALF = 2e-3;
+type Files = Record<string, Uint8Array | string>;
 
-/** A folder whose sub-folder `vae` lies elsewhere. */
-const withVae = (folder: Folder, vae: Folder): Folder => ({
-  name: folder.name,
-  open: (path) => (path.startsWith("vae/") ? vae.open(path) : folder.open(path)),
-});
-
-const pipeline = async (folder: Folder) => WanPipeline.open(folder, { device: await reference.create() });
-
-const values = ({ tensors }: GoldenTensors, name: string) => (tensors.get(name) as HostTensor).toFloat32();
-
-/** The rows of text features in a golden file. */
-const rows = ({ tensors }: GoldenTensors, name: string) => {
-  const tensor = tensors.get(name) as HostTensor;
-  return { rows: tensor.shape[1], values: tensor.toFloat32() };
-};
-
-/** Runs a generation and compares every step. */
-async function follow(
-  model: WanPipeline,
-  file: GoldenTensors,
-  options: Omit<GenerateOptions, "guidance" | "steps" | "fps">,
-  expectedSteps: string,
-): Promise<GeneratedVideo> {
-  const after = values(file, expectedSteps);
-  const steps = Number(file.metadata.steps);
-  const count = after.length / steps;
-  const timesteps = values(file, "timesteps");
-  const { metadata } = file;
-  const onStep = ({ step, timestep, latents, output, negativeOutput }: StepInfo) => {
-    const part = (all: Float32Array) => all.subarray((step - 1) * count, step * count);
-    const last = step === steps && options.image && !file.tensors.has("condition");
-    // The reference notes TI2V's latents before the first frame is put back for the last time.
-    if (!last) expect([step, relativeError(latents, part(after)) < LATENTS]).toEqual([step, true]);
-    expect(timestep).toBe(timesteps[step - 1]);
-    if (!file.tensors.has("cond_output")) return;
-    expect(relativeError(output, part(values(file, "cond_output")))).toBeLessThan(HALF);
-    expect(relativeError(negativeOutput ?? [], part(values(file, "uncond_output")))).toBeLessThan(HALF);
-  };
-  return model.generate({
-    noise: values(file, "initial_latents"),
-    guidance: Number(metadata.guidance_scale),
-    steps,
-    fps: 16,
-    ...(metadata.guidance_scale_2 ? { guidance2: Number(metadata.guidance_scale_2) } : {}),
-    ...options,
-    onStep,
-  });
+/** All files below a folder. */
+function load(root: string, folder = root): Files {
+  return Object.assign(
+    {},
+    ...readdirSync(folder).map((name) => {
+      const path = join(folder, name);
+      if (statSync(path).isDirectory()) return load(root, path);
+      return { [relative(root, path)]: new Uint8Array(readFileSync(path)) };
+    }),
+  );
 }
 
-const size = ({ metadata }: GoldenTensors) => ({
-  width: Number(metadata.width),
-  height: Number(metadata.height),
-  frames: Number(metadata.num_frames),
-});
+const json = (files: Files, path: string) => JSON.parse(new TextDecoder().decode(files[path] as Uint8Array));
 
-/** Compares bytes with golden frames `[1, some, 3, height, width]` from 0 to 1. */
-function expectFrames({ data, width, height }: GeneratedVideo, { tensors }: GoldenTensors, name: string, each: number) {
-  const { shape } = tensors.get(name) as HostTensor;
-  const expected = values({ tensors, metadata: {} }, name);
-  const plane = width * height;
-  const of = Float32Array.from({ length: expected.length }, (_, i) => {
-    const frame = Math.floor(i / (3 * plane));
-    const channel = Math.floor(i / plane) % 3;
-    return data[(frame * each * plane + (i % plane)) * 3 + channel] / 255;
-  });
-  expect(shape.slice(2)).toEqual([3, height, width]);
-  const worst = of.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0);
-  expect(worst).toBeLessThan(0.5 / 255 + HALF);
+const SMALL = { width: 32, height: 16, frames: 5, fps: 8, steps: 2, guidance: 1, textRows: 24, seed: 1 };
+const SHARD = "transformer/diffusion_pytorch_model-00002-of-00002.safetensors";
+
+async function generate(files: Files, options: Partial<GenerateOptions> = {}, how: Partial<PipelineOptions> = {}) {
+  const model = await WanPipeline.open(memoryFolder(files, "tiny"), { device: await reference.create(), ...how });
+  try {
+    return await model.generate({ prompt: "a red fox", ...SMALL, ...options });
+  } finally {
+    await model.close();
+  }
 }
 
-describe("whole generations on the oracle", () => {
-  it("text to video, from the prompt to the frames", async (ctx) => {
-    const model = await pipeline(directoryFolder(golden(ctx, "wan_t2v")));
-    const file = await readGolden(golden(ctx, "wan_t2v/pipeline_golden.safetensors"));
-    const { prompt, negative_prompt: negativePrompt, max_sequence_length: length } = file.metadata;
+async function expectFailure(promise: Promise<unknown>, code: SpaAttnErrorCode, text: RegExp): Promise<void> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!isSpaAttnError(error, code)) throw new Error(`expected ${code}, got ${String(error)}`, { cause: error });
+  expect(error.message).toMatch(text);
+  expect(error.remedy).not.toBe("");
+}
+
+/** One file with some tensors changed or left out. */
+async function changed(file: Uint8Array, change: (name: string) => "keep" | "drop" | "nan"): Promise<Uint8Array> {
+  const opened = await openSafetensors(file);
+  const tensors: Record<string, Awaited<ReturnType<typeof opened.tensor>>> = {};
+  for (const name of opened.names) {
+    const what = change(name);
+    if (what === "drop") continue;
+    const tensor = await opened.tensor(name);
+    tensors[name] = what === "keep" ? tensor : tensor.to(tensor.dtype);
+    if (what === "nan") (tensors[name].data as Uint16Array)[3] = 0x7fc0;
+  }
+  return encodeSafetensors(tensors);
+}
+
+describe("bad models", () => {
+  it("a missing, a misshapen and a damaged tensor are named with their file", async (ctx) => {
+    const files = load(golden(ctx, "wan_t2v"));
+    const shard = files[SHARD] as Uint8Array;
+    const without = await changed(shard, (name) => (name === "blocks.1.ffn.net.2.bias" ? "drop" : "keep"));
+    await expectFailure(
+      generate({ ...files, [SHARD]: without }),
+      "MalformedFile",
+      /00002.*"blocks\.1\.ffn\.net\.2\.bias" is missing/,
+    );
+    const config = { ...json(files, "transformer/config.json"), ffn_dim: 200 };
+    const misfit = { ...files, "transformer/config.json": JSON.stringify(config) };
+    await expectFailure(
+      generate(misfit),
+      "MalformedFile",
+      /index\.json: weight "blocks\.0\.ffn\.net\.0\.proj\.weight" must have shape \[200, 128\], the file has \[192, 128\]/,
+    );
+    const more = { ...files, "transformer/config.json": JSON.stringify({ ...config, ffn_dim: 192, num_layers: 3 }) };
+    await expectFailure(generate(more), "MalformedFile", /"blocks\.2\.[^"]*" of shape \[.*\] is missing/);
+    const nan = await changed(shard, (name) => (name === "blocks.1.attn2.to_v.weight" ? "nan" : "keep"));
+    await expectFailure(
+      generate({ ...files, [SHARD]: nan }),
+      "MalformedFile",
+      /00002.*"blocks\.1\.attn2\.to_v\.weight" holds NaN/,
+    );
+    await expectFailure(
+      generate({ ...files, [SHARD]: shard.subarray(0, 99_999) }),
+      "MalformedFile",
+      /00002.*truncated/,
+    );
+    const { [SHARD]: _, ...absent } = files;
+    await expectFailure(generate(absent), "FileAccess", /00002.*is missing/);
+  });
+
+  it("wrong configurations are named by key", async (ctx) => {
+    const files = load(golden(ctx, "wan_t2v"));
+    const wrong = (path: string, change: object) =>
+      generate({ ...files, [path]: JSON.stringify({ ...json(files, path), ...change }) });
+    await expectFailure(
+      wrong("transformer/config.json", { num_layers: "two" }),
+      "MalformedFile",
+      /transformer\/config\.json: num_layers must be a positive integer, got "two"/,
+    );
+    await expectFailure(
+      wrong("transformer/config.json", { qk_norm: "layer_norm" }),
+      "Unsupported",
+      /qk_norm "layer_norm"/,
+    );
+    await expectFailure(
+      wrong("vae/config.json", { latents_std: [1] }),
+      "MalformedFile",
+      /latents_std must be 16 numbers/,
+    );
+    await expectFailure(
+      wrong("text_encoder/config.json", { feed_forward_proj: "relu" }),
+      "Unsupported",
+      /feed_forward_proj/,
+    );
+    await expectFailure(wrong("scheduler/scheduler_config.json", { solver_type: "bh1" }), "Unsupported", /solver_type/);
+    await expectFailure(
+      wrong("model_index.json", { _class_name: "FluxPipeline" }),
+      "Unsupported",
+      /FluxPipeline cannot be run/,
+    );
+  });
+});
+
+describe("bad requests", () => {
+  it("name the option and what would do", async (ctx) => {
+    const files = load(golden(ctx, "wan_t2v"));
+    const wrong = async (options: object, error: RegExp) => expect(generate(files, options)).rejects.toThrow(error);
+    await wrong({ width: 33 }, /width must be a multiple of 16, got 33 \(nearest: 32, 48\)/);
+    await wrong({ frames: 6 }, /frames must be 1 plus a multiple of 4, got 6 \(nearest: 5, 9\)/);
+    await wrong({ steps: 0 }, /options\.steps must be a positive integer, got 0/);
+    await wrong({ guidance: -1 }, /options\.guidance must be a positive number/);
+    await wrong({ seed: 1.5 }, /options\.seed/);
+    await wrong({ sampler: "euler" }, /options\.sampler is not known/);
+    await wrong({ fps: undefined }, /options\.fps is missing/);
+    await wrong({ prompt: 7 }, /options\.prompt must be a string or features/);
+    await wrong({ noise: new Float32Array(3), seed: undefined }, /options\.noise must be \d+ numbers, got 3/);
+    await wrong({ noise: new Float32Array(3) }, /exclude each other/);
+    const image = { width: 32, height: 16, data: new Uint8Array(32 * 16 * 3) };
+    await wrong({ image }, /makes videos from text alone/);
+    await wrong({ lastImage: image }, /lastImage needs options\.image/);
+  });
+
+  it("an empty prompt and one of ten thousand words are prompts", async (ctx) => {
+    const files = load(golden(ctx, "wan_t2v"));
+    for (const [prompt, least] of [
+      ["", 0],
+      ["fox ".repeat(10_000), 9900],
+    ] as const) {
+      // biome-ignore format: short
+      const video = await generate(files, { prompt, steps: 1 });
+      expect(video.data).toHaveLength(5 * 16 * 32 * 3);
+      expect(video.droppedTokens >= least && (least > 0 || video.droppedTokens === 0)).toBe(true);
+    }
+  });
+});
+
+describe("defaults", () => {
+  it("come from generation.json where the model is no published one", async (ctx) => {
+    const files = load(golden(ctx, "wan_t2v"));
+    const { width, height, frames, fps, steps, guidance, textRows } = SMALL;
+    const said = { width, height, frames, fps, steps, guidance, flowShift: 3, somethingElse: "x" };
+    const model = async (content: object) =>
+      WanPipeline.open(memoryFolder({ ...files, "generation.json": JSON.stringify(content) }, "tiny"), {
+        device: await reference.create(),
+      });
+    const video = await (await model(said)).generate({ prompt: "a red fox", seed: 1, textRows });
+    expect(video).toMatchObject({ width, height, frames, fps, steps, guidance, shift: 3 });
+    expect(video.data).toEqual((await generate(files)).data);
+    await expectFailure(
+      model({ fps: "16" }),
+      "MalformedFile",
+      /tiny\/generation\.json: fps must be a positive number, got "16"/,
+    );
+  });
+});
+
+describe("a generation", () => {
+  it("gives the same bytes for the same seed, and others for another", async (ctx) => {
+    const files = load(golden(ctx, "wan_t2v"));
+    const [one, two] = [await generate(files), await generate(files)];
+    expect(one.data).toEqual(two.data);
+    expect((await generate(files, { seed: 2 })).data).not.toEqual(one.data);
+  });
+
+  it("reports progress that only grows, stage by stage, to the end", async (ctx) => {
+    const files = load(golden(ctx, "wan_t2v"));
     const stages = new Set<string>();
-    let done = 0;
-    const video = await follow(
-      model,
-      file,
-      {
-        ...{ prompt, negativePrompt, textRows: Number(length), ...size(file) },
-        onProgress: (progress) => {
-          stages.add(progress.stage);
-          expect(progress.done).toBeGreaterThanOrEqual(done);
-          done = progress.done;
-        },
+    const seen: number[] = [];
+    const steps = new Set<number | undefined>();
+    await generate(files, {
+      onProgress: ({ stage, done, step }) => {
+        stages.add(stage);
+        seen.push(done);
+        steps.add(step);
       },
-      "latents_after_step",
-    );
-    expectFrames(video, file, "frames", 2);
+    });
     expect([...stages]).toEqual(["text", "denoise", "decode"]);
-    expect(done).toBe(1);
-    await model.close();
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(seen.at(-1)).toBe(1);
+    expect([...steps]).toEqual([undefined, 1, 2]);
   });
 
-  it("image to video, with CLIP's features and condition channels", async (ctx) => {
-    const vae = directoryFolder(golden(ctx, "wan_t2v"));
-    const model = await pipeline(withVae(directoryFolder(golden(ctx, "wan_i2v")), vae));
-    const file = await readGolden(golden(ctx, "wan_i2v/pipeline_golden.safetensors"));
-    const { width, height, frames } = size(file);
-    const planes = values(file, "image").map((value) => 2 * value - 1);
-    const video = await follow(
-      model,
-      file,
-      {
-        ...{ width, height, frames, textRows: 512 },
-        image: { width, height, planes, clipPixels: values(file, "pixel_values") },
-        prompt: rows(file, "prompt_embeds_rows"),
-        negativePrompt: rows(file, "negative_prompt_embeds_rows"),
-      },
-      "latents_after_step",
-    );
-    expectFrames(video, file, "frames", 2);
-    await model.close();
+  it("is cancelled in every stage", async (ctx) => {
+    const files = load(golden(ctx, "wan_t2v"));
+    for (const stage of ["text", "denoise", "decode"]) {
+      const controller = new AbortController();
+      const onProgress = (progress: { stage: string }) => progress.stage === stage && controller.abort();
+      await expectFailure(generate(files, { signal: controller.signal, onProgress }), "Aborted", /cancelled/);
+    }
+    await expectFailure(generate(files, { signal: AbortSignal.abort() }), "Aborted", /cancelled/);
   });
 
-  it.for(["t2v", "i2v"])("TI2V, %s", async (mode, ctx) => {
-    const model = await pipeline(directoryFolder(golden(ctx, "wan_ti2v")));
-    const file = await readGolden(golden(ctx, "wan_ti2v/pipeline_golden.safetensors"));
-    const { width, height, frames } = size(file);
-    const planes = values(file, "image").map((value) => 2 * value - 1);
-    const video = await follow(
-      model,
-      file,
-      {
-        ...{ width, height, frames, textRows: 24 },
-        ...(mode === "i2v" && { image: { width, height, planes } }),
-        prompt: rows(file, "prompt_embeds"),
-        negativePrompt: rows(file, "negative_prompt_embeds"),
-      },
-      `${mode}_latents_after_step`,
-    );
-    if (mode === "t2v") expectFrames(video, file, "t2v_frames", 4);
-    else expect(relativeError(video.latents, values(file, "i2v_final_latents"))).toBeLessThan(LATENTS);
-    await model.close();
+  it("gives the same with a ring of blocks, and never holds more weights than allowed", async (ctx) => {
+    const files = load(golden(ctx, "wan_t2v"));
+    const whole = await generate(files);
+    const { device, peak } = await counting();
+    const memoryLimit = 1_900_000;
+    const ring = await generate(files, {}, { device, memoryLimit });
+    expect(ring.data).toEqual(whole.data);
+    expect(peak()).toBeLessThan(memoryLimit);
+    const all = await counting();
+    await generate(files, {}, { device: all.device });
+    expect(all.peak()).toBeGreaterThan(peak());
+    await expectFailure(generate(files, {}, { memoryLimit: 300_000 }), "OutOfMemory", /MB do not hold|300000|memory/i);
   });
 
-  it("two experts, switched in the middle", async (ctx) => {
-    const vae = directoryFolder(golden(ctx, "wan_t2v"));
-    const model = await pipeline(withVae(directoryFolder(golden(ctx, "wan_a14b")), vae));
-    const file = await readGolden(golden(ctx, "wan_a14b/pipeline_golden.safetensors"));
-    await follow(
-      model,
-      file,
-      {
-        ...{ width: 48, height: 32, frames: 5, textRows: 16 },
-        prompt: rows(file, "prompt_embeds"),
-        negativePrompt: rows(file, "negative_prompt_embeds"),
+  it("shows a preview after every step", async (ctx) => {
+    const files = load(golden(ctx, "wan_t2v"));
+    const shown: number[] = [];
+    await generate(files, {
+      onStep: async ({ step, preview }) => {
+        const { width, height, data } = await preview();
+        expect([width, height, data.length]).toEqual([4, 2, 24]);
+        shown.push(step);
+        await expect(preview(2)).rejects.toThrow(/frame must be from 0 to 1, got 2/);
       },
-      "latents_after_step",
-    );
-    await model.close();
+    });
+    expect(shown).toEqual([1, 2]);
   });
 });

@@ -28,16 +28,3 @@ export async function readGolden(path: string): Promise<GoldenTensors> {
     return { tensors, metadata: file.metadata };
   });
 }
-
-/** Largest difference over the largest expected magnitude; NaN counts as infinite. */
-export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
-  let difference = 0;
-  let scale = 0;
-  for (let i = 0; i < expected.length; i++) {
-    const d = Math.abs(actual[i] - expected[i]);
-    difference = Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(difference, d);
-    scale = Math.max(scale, Math.abs(expected[i]));
-  }
-  return scale === 0 ? difference : difference / scale;
-}

@@ -10,7 +10,6 @@ import {
   scheduleFromConfig,
   unipc,
 } from "../src/index.js";
-import { golden, readGolden, relativeError } from "./golden.js";
 
 const CASES: Record<string, (steps: number) => Schedule> = {
   unipc_shift3: (steps) => unipc({ steps, shift: 3 }),
@@ -33,54 +32,6 @@ const CASES: Record<string, (steps: number) => Schedule> = {
 /** The stand-in for a model that the golden trajectories were made with. */
 const model = (x: Float32Array, timestep: number) =>
   x.map((value) => 0.5 * value + 0.1 * Math.sin((Math.PI * timestep) / 1000));
-
-describe("schedulers", () => {
-  it.for(Object.keys(CASES))("%s follows the golden trajectories", async (name, ctx) => {
-    await follow(name, CASES[name], golden(ctx, "schedulers/golden.safetensors"));
-  });
-
-  it("knows every golden case, and makes the same schedules from their configurations", async (ctx) => {
-    const { metadata } = await readGolden(golden(ctx, "schedulers/golden.safetensors"));
-    const cases: Record<string, { config: Record<string, unknown> }> = JSON.parse(
-      metadata.cases.replace(/-?Infinity/g, "null"),
-    );
-    expect(Object.keys(cases).sort()).toEqual(Object.keys(CASES).sort());
-    for (const [name, { config }] of Object.entries(cases)) {
-      const className = CASES[name](4).name;
-      const schedule = scheduleFromConfig({ ...config, _class_name: className }, { steps: 4, ...OVERRIDES[name] });
-      expect([name, schedule]).toEqual([name, CASES[name](4)]);
-    }
-  });
-
-  async function follow(name: string, make: (steps: number) => Schedule, path: string): Promise<void> {
-    const { tensors } = await readGolden(path);
-    const values = (key: string) => tensors.get(key)?.toFloat32() as Float32Array;
-    const noise = values("initial_sample");
-    for (const count of [4, 20, 50]) {
-      const key = `${name}.n${count}`;
-      const schedule = make(count);
-      expect([...schedule.steps.map(({ timestep }) => timestep)]).toEqual([...values(`${key}.timesteps`)]);
-      if (schedule.sigmas) expect(relativeError(schedule.sigmas, values(`${key}.sigmas`))).toBeLessThan(2e-7);
-      const trajectory = values(`${key}.trajectory`);
-      const drawn = values(`${key}.noise`);
-      const sampler = new Sampler(schedule, noise);
-      for (let i = 0; i < count; i++) {
-        const part = (list: Float32Array, at: number) => list.subarray(at * noise.length, (at + 1) * noise.length);
-        expect([key, i, relativeError(sampler.sample, part(trajectory, i)) < 1.5e-6]).toEqual([key, i, true]);
-        sampler.step(model(sampler.sample, sampler.timestep), drawn && part(drawn, i));
-      }
-      expect(relativeError(sampler.sample, trajectory.subarray(-noise.length))).toBeLessThan(1.5e-6);
-      expect(sampler.done).toBe(true);
-    }
-  }
-});
-
-const OVERRIDES: Record<string, object> = {
-  unipc_shift5_origsigmas: { grid: "wan" },
-  euler_shift7_hunyuan: { levels: "to-zero" },
-  euler_flux_seq1024: { levels: "to-last", mu: fluxMu(1024) },
-  euler_flux_seq4096: { levels: "to-last", mu: fluxMu(4096) },
-};
 
 describe("wrong options", () => {
   it("are refused by name", () => {

@@ -2,7 +2,8 @@ import { reference } from "@spaattn/reference";
 import { directoryFolder } from "@spaattn/weights/node";
 import { expect, it } from "vitest";
 import { type GenerateOptions, type SparseOptions, type StepInfo, WanPipeline } from "../src/index.js";
-import { golden, relativeError } from "./golden.js";
+import { relativeError } from "../src/verify/check.js";
+import { golden } from "./golden.js";
 
 const SIZE = { width: 128, height: 128, frames: 9, fps: 8, steps: 4, guidance: 1, textRows: 24, seed: 4 };
 

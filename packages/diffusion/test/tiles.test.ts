@@ -1,64 +1,19 @@
-import type { HostTensor } from "@spaattn/core";
 import { wanVaeConfig } from "@spaattn/networks";
 import { reference } from "@spaattn/reference";
 import { openWeights, readJson } from "@spaattn/weights";
 import { directoryFolder } from "@spaattn/weights/node";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeFlop, decodeTiled, decodeWhole, type PixelSink } from "../src/generate/decode.js";
+import { encoderTiles, encodeVideo } from "../src/generate/encode.js";
+import { cutPlanes } from "../src/generate/planes.js";
 import { ProgressMeter } from "../src/generate/progress.js";
-import { type Block, TileBlender, tileSpans } from "../src/generate/tiles.js";
+import { type Block, TileBlender, type TileRule, tileSpans } from "../src/generate/tiles.js";
 import { WeightStore } from "../src/generate/weight-store.js";
-import { normalizeLatents } from "../src/index.js";
-import { golden, readGolden, relativeError } from "./golden.js";
+import { relativeError } from "../src/verify/check.js";
+import { golden } from "./golden.js";
 
-/** A sink that fills planes `[3, frames, height, width]`, as golden files have them. */
-const planeSink =
-  (data: Float32Array, frames: number, height: number, width: number): PixelSink =>
-  (block, at) => {
-    for (let i = 0; i < block.data.length; i++) {
-      const cell = Math.floor(i / 3);
-      const [x, row] = [cell % block.width, Math.floor(cell / block.width)];
-      const frame = at.frame + Math.floor(row / block.height);
-      data[(((i % 3) * frames + frame) * height + at.y + (row % block.height)) * width + at.x + x] = block.data[i];
-    }
-  };
-
-describe("decoding in tiles", () => {
-  it.for(["wan_t2v/vae", "wan_ti2v/vae"])("%s gives the golden frames", async (path, ctx) => {
-    const folder = directoryFolder(golden(ctx, path));
-    const { tensors, metadata } = await readGolden(golden(ctx, `${path}/golden.safetensors`));
-    const config = wanVaeConfig((await readJson(folder, "config.json")) ?? {});
-    const device = await reference.create();
-    const store = await WeightStore.open(await openWeights(folder), device);
-    const context = { device, store, config, dtype: "f32" as const };
-    const z = tensors.get("tiled_z") as HostTensor;
-    const expected = tensors.get("tiled_decoded") as HostTensor;
-    const [, , frames, height, width] = z.shape;
-    const size = { frames, height, width };
-    const task = { context, size, latents: normalizeLatents(z.toFloat32(), config) };
-    const rule = JSON.parse(metadata.tiling);
-    const tiles = { size: rule.tile_sample_min_height, stride: rule.tile_sample_stride_height };
-    const [, , pixelFrames, h, w] = expected.shape;
-
-    let done = 0;
-    const meter = new ProgressMeter(decodeFlop(context, size, tiles), (progress) => {
-      done = progress.done;
-    });
-    const tiled = new Float32Array(expected.length).fill(Number.NaN);
-    await decodeTiled(task, tiles, meter, planeSink(tiled, pixelFrames, h, w));
-    expect(relativeError(tiled, expected.toFloat32())).toBeLessThan(2e-3);
-    expect(done).toBeCloseTo(1, 9);
-
-    const whole = new Float32Array(expected.length).fill(Number.NaN);
-    await decodeWhole(task, new ProgressMeter(1, undefined), planeSink(whole, pixelFrames, h, w));
-    const worst = whole.reduce((most, value, i) => Math.max(most, Math.abs(value - tiled[i])), 0);
-    const [known] = (tensors.get("untiled_minus_tiled_absmax") as HostTensor).toFloat32();
-    expect(worst / known).toBeCloseTo(1, 3);
-    await store.dispose();
-  });
-
-  it("joins tiles of one picture to that picture, whatever the sizes", () => {
+describe("tiles", () => {
+  it("of one picture are joined to that picture, whatever the sizes", () => {
     const side = fc.integer({ min: 1, max: 30 });
     fc.assert(
       fc.property(side, side, fc.integer({ min: 1, max: 9 }), fc.nat(8), (height, width, stride, overlap) => {
@@ -84,5 +39,44 @@ describe("decoding in tiles", () => {
       }),
     );
     expect(() => tileSpans(10, { size: 4, stride: 5 })).toThrow(/cannot begin every 5/);
+  });
+
+  it("of a video are encoded one by one and faded over each other", async (ctx) => {
+    const folder = directoryFolder(golden(ctx, "wan_ti2v/vae"));
+    const config = wanVaeConfig((await readJson(folder, "config.json")) ?? {});
+    const device = await reference.create();
+    const store = await WeightStore.open(await openWeights(folder), device);
+    const context = { device, store, config, dtype: "f32" as const };
+    const size = { frames: 2, height: 2, width: 6 };
+    const [h, w] = [size.height * config.spatialFactor, size.width * config.spatialFactor];
+    const video = Float32Array.from({ length: 3 * 5 * h * w }, (_, i) => Math.sin((i % w) / 9 + Math.floor(i / w) / 7));
+    const meter = new ProgressMeter(1, undefined);
+    const encode = (of: typeof size, pixels: Float32Array, tiles?: TileRule) =>
+      encodeVideo({ context, size: of, video: pixels }, tiles, meter);
+    const whole = await encode(size, video);
+    expect(await encode(size, video, { size: 6, stride: 6 })).toEqual(whole);
+
+    // Tiles of 4 begin at 0, 2 and 4 and overlap by 2: the first column of an overlap is the old one, the second half new.
+    const column = (latents: Float32Array, width: number, x: number) => latents.filter((_, i) => i % width === x);
+    const [a, b, c] = await Promise.all(
+      [[0, 4], [2, 4], [4, 2]].map(async ([x, width]) => {
+        const pixels = { height: h, width: width * config.spatialFactor };
+        const cut = cutPlanes(video, { height: h, width: w }, pixels, 0, x * config.spatialFactor);
+        const latents = await encode({ ...size, width }, cut);
+        return (at: number) => column(latents, width, at);
+      }),
+    ); // biome-ignore format: tiles as pairs
+    const half = (x: Float32Array, y: Float32Array) => x.map((value, i) => (value + y[i]) / 2);
+    const expected = [a(0), a(1), a(2), half(a(3), b(1)), b(2), half(b(3), c(1))];
+    const tiled = await encode(size, video, { size: 4, stride: 2 });
+    for (const [x, values] of expected.entries()) expect(relativeError(column(tiled, 6, x), values)).toBeLessThan(1e-6);
+    expect(encoderTiles(context, { ...size, height: 40 }, true)).toEqual({ size: 32, stride: 24 });
+    expect(encoderTiles(context, size, true)).toBeUndefined();
+    expect(encoderTiles({ ...context, memoryLimit: 1000 }, { ...size, height: 40 }, "auto")).toEqual({
+      size: 32,
+      stride: 24,
+    });
+    expect(encoderTiles(context, { ...size, height: 40 }, "auto")).toBeUndefined();
+    await store.dispose();
   });
 });

@@ -20,7 +20,8 @@ import {
   wanSettings,
   withFirstFrame,
 } from "../src/index.js";
-import { golden, readGolden, relativeError } from "./golden.js";
+import { relativeError } from "../src/verify/check.js";
+import { golden, readGolden } from "./golden.js";
 
 describe("conditions", () => {
   it("have the golden masks, for a first frame and for a first and last one", async (ctx) => {

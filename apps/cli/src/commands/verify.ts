@@ -23,7 +23,10 @@ export function registerVerify(program: Command, context: CommandContext): void 
   program
     .command("verify")
     .description("Run the conformance cases, and golden files of a folder, on a backend.")
-    .option("--golden <folder>", "also check the golden files (*.safetensors) of this folder")
+    .option(
+      "--golden <folder>",
+      "also check the golden files of this folder: of attention (*.safetensors), or of diffusion models",
+    )
     .option("--golden-only", "check the golden files alone")
     .addOption(
       new Option("--size <size>", "small: only cases of at most 512 tokens").choices(["small", "all"]).default("all"),

@@ -9,13 +9,15 @@ import { count } from "../terminal/format.js";
 import { Progress } from "../terminal/progress.js";
 import { formatTable } from "../terminal/table.js";
 import type { Terminal } from "../terminal/terminal.js";
+import { diffusionGolden, verifyDiffusion } from "./diffusion-golden.js";
 import { goldenFiles, verifyGolden } from "./golden.js";
 
 /** The command `verify`. */
 export async function runVerify(flags: VerifyFlags, context: CommandContext): Promise<void> {
   const { terminal, leaveWith } = context;
   if (flags.goldenOnly && !flags.golden) throw new UsageError("--golden-only needs --golden FOLDER.");
-  const files = flags.golden ? await goldenFiles(flags.golden, flags.filter) : [];
+  const diffusion = flags.golden ? diffusionGolden(flags.golden, flags.filter) : undefined;
+  const files = flags.golden && !diffusion ? await goldenFiles(flags.golden, flags.filter) : [];
   const progress = new Progress(terminal);
   // Failures are shown as they happen; a long run should not keep its bad news.
   const show = (checks: readonly Check[]) => {
@@ -27,11 +29,14 @@ export async function runVerify(flags: VerifyFlags, context: CommandContext): Pr
   try {
     await withBackend(flags, async (backend) => {
       const synthetic = flags.goldenOnly ? [] : await verifySynthetic(backend, flags, context, progress, show);
-      const golden = await verifyGolden(backend, flags.golden ?? "", files, {
+      const reports = {
         signal: context.signal,
-        onFile: (name, done) => progress.update(done, name),
+        onFile: (name: string, done: number) => progress.update(done, name),
         onChecks: show,
-      });
+      };
+      const golden = diffusion
+        ? await verifyDiffusion(backend, diffusion, reports)
+        : await verifyGolden(backend, flags.golden ?? "", files, reports);
       progress.clear();
       const checks = [...synthetic, ...golden];
       if (checks.length === 0) throw new UsageError("Nothing to verify: no case or file has that name.");

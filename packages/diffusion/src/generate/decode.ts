@@ -1,5 +1,6 @@
 import type { LatentSize } from "../wan/condition.js";
 import { toByte } from "./image.js";
+import { cutPlanes } from "./planes.js";
 import type { ProgressMeter } from "./progress.js";
 import { type Block, TileBlender, type TileRule, tileSpans } from "./tiles.js";
 import { VaeDecoder } from "./vae-decoder.js";
@@ -104,7 +105,7 @@ async function decodeTile(
   const data = new Float32Array(frames * height * width * channels);
   try {
     let at = 0;
-    for await (const part of decoder.decode(window(latents, task.size, size, y, x), meter, signal)) {
+    for await (const part of decoder.decode(cutPlanes(latents, task.size, size, y, x), meter, signal)) {
       data.set(part, at);
       at += part.length;
     }
@@ -112,18 +113,6 @@ async function decodeTile(
   } finally {
     decoder.dispose();
   }
-}
-
-/** Rows and columns of `[channels, frames, height, width]`. */
-function window(latents: Float32Array, whole: LatentSize, size: LatentSize, y: number, x: number): Float32Array {
-  const planes = latents.length / (whole.height * whole.width);
-  const out = new Float32Array(planes * size.height * size.width);
-  for (let plane = 0; plane < planes; plane++)
-    for (let row = 0; row < size.height; row++) {
-      const from = (plane * whole.height + y + row) * whole.width + x;
-      out.set(latents.subarray(from, from + size.width), (plane * size.height + row) * size.width);
-    }
-  return out;
 }
 
 /** Channels unfolded to squares of pixels (channel, column, row), clamped. */

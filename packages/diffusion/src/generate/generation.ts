@@ -59,8 +59,8 @@ export class Generation {
     const timesteps = schedule.steps.map(({ timestep }) => timestep);
     const plan = this.#expertPlan(timesteps);
     const sparse = this.#sparse(timesteps);
-    const meter = new ProgressMeter(await this.#work(plan), this.#options.onProgress);
-    const { prompt, negative, textRows } = await clock.time("text", () => this.#text(plan, meter));
+    const meter = new ProgressMeter(await this.#work(plan, sparse), this.#options.onProgress);
+    const { prompt, negative, textRows, dropped } = await clock.time("text", () => this.#text(plan, meter));
     const conditions = await clock.time("image", () =>
       prepareImages(this.#components, this.#options, this.#size, meter),
     );
@@ -74,7 +74,7 @@ export class Generation {
     const { width, height, frames, fps, steps, guidance } = this.#settings;
     const made = { width, height, frames, fps, data, latents, steps, guidance, shift: this.#settings.shift };
     const how = sparse ? { sparse: sparse.summary } : {};
-    return { ...made, ...how, ...(seed === undefined ? {} : { seed }), seconds: clock.seconds };
+    return { ...made, ...how, droppedTokens: dropped, ...(seed === undefined ? {} : { seed }), seconds: clock.seconds };
   }
 
   #noise(): { seed?: number; noise: Float32Array } {
@@ -105,12 +105,21 @@ export class Generation {
   }
 
   /** All the work there will be, for the progress; the encoders of text and image count for little. */
-  async #work(plan: readonly ExpertStep[]): Promise<number> {
-    const calls = plan.reduce((sum, { guidance }) => sum + (needsNegative(guidance) ? 2 : 1), 0);
+  async #work(plan: readonly ExpertStep[], sparse: SparsePlan | undefined): Promise<number> {
     const shape = { size: this.#size, textRows: await this.#textRows(), imageRows: 0, firstGiven: false };
-    const call = transformerFlop(await this.#components.expert(plan[0].component), shape);
+    const context = await this.#components.expert(plan[0].component);
+    // Steps are all dense, or all alike.
+    const flops = new Map<boolean, number>();
+    const call = (step: number): number => {
+      const dense = sparse?.isDense(step) ?? true;
+      const options = dense || !sparse ? {} : { attention: (layer: number) => sparse.attention(step, layer) };
+      const flop = flops.get(dense) ?? transformerFlop(context, shape, options);
+      flops.set(dense, flop);
+      return flop;
+    };
+    const denoise = plan.reduce((sum, { guidance }, i) => sum + (needsNegative(guidance) ? 2 : 1) * call(i), 0);
     const decode = decodeFlop(await this.#components.decoder(), this.#size, await this.#tiles());
-    return calls * call + decode + (await imageFlop(this.#components, this.#options, this.#size));
+    return denoise + decode + (await imageFlop(this.#components, this.#options, this.#size));
   }
 
   async #textRows(): Promise<number> {
@@ -121,13 +130,12 @@ export class Generation {
     const { prompt, negativePrompt = "", signal } = this.#options;
     const textRows = await this.#textRows();
     const width = this.#components.transformer.textDim;
-    const encode = async (text: typeof prompt) =>
-      padFeatures(await textFeatures(this.#components, text, textRows, meter, signal), textRows, width);
+    const encode = (text: typeof prompt) => textFeatures(this.#components, text, textRows, meter, signal);
     const features = await encode(prompt);
     const guided = plan.some(({ guidance }) => needsNegative(guidance));
-    const negative = guided ? await encode(negativePrompt) : undefined;
+    const negative = guided ? padFeatures(await encode(negativePrompt), textRows, width) : undefined;
     await this.#components.release("text_encoder");
-    return { prompt: features, negative, textRows };
+    return { prompt: padFeatures(features, textRows, width), negative, textRows, dropped: features.dropped };
   }
 
   async #denoise(task: DenoiseTask, meter: ProgressMeter): Promise<Float32Array> {

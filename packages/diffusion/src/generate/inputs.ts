@@ -1,9 +1,10 @@
 import { conditionChannels, conditionVideo, type LatentSize } from "../wan/condition.js";
 import type { Components } from "./components.js";
+import { encoderTiles, encodeVideo } from "./encode.js";
 import { imageFeatures, planesOf } from "./image.js";
 import type { GenerateOptions, TextFeatures } from "./options.js";
 import type { ProgressMeter } from "./progress.js";
-import { encodeText } from "./text.js";
+import { type EncodedText, encodeText } from "./text.js";
 import { VaeEncoder } from "./vae-encoder.js";
 
 /** How a model takes an image: not at all, as channels beside the noisy ones, or as the first latent frame. */
@@ -57,14 +58,17 @@ export async function prepareImages(
   const first = planesOf(image, width, height, "image");
   const last = lastImage && planesOf(lastImage, width, height, "lastImage");
   const features = transformer.imageDim === undefined ? undefined : await clipFeatures(components, options, meter);
-  const encoder = new VaeEncoder(await components.decoder(), encodedSize(components, size));
+  const context = await components.decoder();
+  const part = encodedSize(components, size);
+  const tiles = encoderTiles(context, part, options.tiling ?? "auto");
+  const encode = (video: Float32Array) =>
+    encodeVideo({ context, size: part, video, ...(signal && { signal }) }, tiles, meter);
   try {
-    if (imageMode(components) === "first-frame") return { first: await encoder.encode(first, meter, "image", signal) };
+    if (imageMode(components) === "first-frame") return { first: await encode(first) };
     const frames = 1 + (size.frames - 1) * vae.temporalFactor;
-    const latents = await encoder.encode(conditionVideo(first, frames, last), meter, "image", signal);
+    const latents = await encode(conditionVideo(first, frames, last));
     return { channels: conditionChannels(size, latents, last !== undefined), ...(features && { features }) };
   } finally {
-    encoder.dispose();
     await components.release("vae");
   }
 }
@@ -92,7 +96,7 @@ export async function textFeatures(
   rows: number,
   meter: ProgressMeter,
   signal: AbortSignal | undefined,
-): Promise<TextFeatures> {
-  if (typeof text !== "string") return text;
+): Promise<EncodedText> {
+  if (typeof text !== "string") return { ...text, dropped: 0 };
   return encodeText(await components.text(), text, rows, meter, signal);
 }

@@ -64,7 +64,7 @@ export interface GenerateOptions {
   /** Rows of text the model sees; default: what its tokenizer says, at most 512. */
   readonly textRows?: number;
   /**
-   * Whether the VAE decodes in tiles of 256 pixels that fade over each other; pixels differ a little. Default `auto`: where
+   * Whether the VAE works in tiles of 256 pixels that fade over each other; pixels differ a little. Default `auto`: where
    * the whole does not fit the memory limit.
    */
   readonly tiling?: boolean | "auto";
@@ -91,6 +91,8 @@ export interface GeneratedVideo {
   readonly shift: number | undefined;
   /** What was sparse, in words; absent where nothing was. */
   readonly sparse?: string;
+  /** Tokens of the prompt beyond what the model sees: they had no effect. */
+  readonly droppedTokens: number;
   /** Seconds by stage. */
   readonly seconds: {
     readonly text: number;

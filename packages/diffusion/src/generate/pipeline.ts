@@ -3,11 +3,15 @@ import type { Folder } from "@spaattn/weights";
 import { type WanSettings, wanSettings } from "../wan/settings.js";
 import { type SizeRule, sizeForImage } from "../wan/size.js";
 import { type ComponentOptions, Components } from "./components.js";
+import { readDefaults } from "./defaults.js";
 import { Generation } from "./generation.js";
 import { checkOptions, type GeneratedVideo, type GenerateOptions, type GenerationDefaults } from "./options.js";
 
 export interface PipelineOptions extends ComponentOptions {
-  /** Sizes and numbers of a model that was not published; what is left out must be given for every video. */
+  /**
+   * Sizes and numbers of a model that was not published, before those of a `generation.json` in its folder; what is
+   * nowhere must be given for every video.
+   */
   readonly defaults?: Partial<GenerationDefaults>;
 }
 
@@ -32,7 +36,8 @@ export class WanPipeline {
    * @throws SpaAttnError FileAccess, MalformedFile or Unsupported
    */
   static async open(folder: Folder, { defaults = {}, ...options }: PipelineOptions): Promise<WanPipeline> {
-    return new WanPipeline(await Components.open(folder, options), defaults);
+    const components = await Components.open(folder, options);
+    return new WanPipeline(components, { ...(await readDefaults(folder)), ...defaults });
   }
 
   /** The published checkpoint this is, where it is one. */

@@ -16,6 +16,11 @@ export interface TextContext {
   readonly memoryLimit?: number;
 }
 
+export interface EncodedText extends TextFeatures {
+  /** Tokens that were cut off. */
+  readonly dropped: number;
+}
+
 /**
  * The features of a prompt as Wan's transformer takes them.
  *
@@ -29,9 +34,9 @@ export async function encodeText(
   rows: number,
   meter: ProgressMeter,
   signal?: AbortSignal,
-): Promise<TextFeatures> {
+): Promise<EncodedText> {
   const { device, store, config, tokenizer, dtype, memoryLimit } = context;
-  const { ids, mask } = encodePadded(tokenizer, cleanPrompt(prompt), rows);
+  const { ids, mask, dropped } = encodePadded(tokenizer, cleanPrompt(prompt), rows);
   const count = mask.reduce((sum, one) => sum + one, 0);
   const network = await Network.create(
     device,
@@ -44,7 +49,7 @@ export async function encodeText(
     const { options, finish } = meter.begin("text", network.flop, signal);
     await network.run(options);
     finish();
-    return { rows: count, values: await network.read("features") };
+    return { rows: count, values: await network.read("features"), dropped };
   } finally {
     network.dispose();
   }

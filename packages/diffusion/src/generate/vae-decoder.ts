@@ -1,8 +1,9 @@
 import { finishFrames, wanDecoder } from "@spaattn/networks";
 import type { LatentSize } from "../wan/condition.js";
 import { denormalizeLatents } from "../wan/latents.js";
+import { someFrames } from "./planes.js";
 import type { ProgressMeter } from "./progress.js";
-import { Passes, someFrames, type VaeContext } from "./vae-passes.js";
+import { Passes, type VaeContext } from "./vae-passes.js";
 
 /** Turns latents into frames, one latent frame after the other. */
 export class VaeDecoder {

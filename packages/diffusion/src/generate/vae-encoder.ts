@@ -1,8 +1,9 @@
 import { wanEncoder } from "@spaattn/networks";
 import type { LatentSize } from "../wan/condition.js";
 import { normalizeLatents } from "../wan/latents.js";
+import { channelsLast, someFrames } from "./planes.js";
 import type { ProgressMeter, Stage } from "./progress.js";
-import { Passes, someFrames, type VaeContext } from "./vae-passes.js";
+import { Passes, type VaeContext } from "./vae-passes.js";
 
 /** Turns frames into latents, as many frames at a time as a latent frame stands for. */
 export class VaeEncoder {
@@ -23,6 +24,11 @@ export class VaeEncoder {
 
   get flop(): number {
     return this.#passes.flop;
+  }
+
+  /** Bytes of everything a pass needs at once. */
+  get bytes(): number {
+    return this.#passes.bytes;
   }
 
   /**
@@ -60,12 +66,4 @@ export class VaeEncoder {
     const { spatialFactor } = this.#context.config;
     return [1, frames, this.#size.height * spatialFactor, this.#size.width * spatialFactor, 3];
   }
-}
-
-function channelsLast(planes: Float32Array, channels: number): Float32Array {
-  const plane = planes.length / channels;
-  const out = new Float32Array(planes.length);
-  for (let channel = 0; channel < channels; channel++)
-    for (let i = 0; i < plane; i++) out[i * channels + channel] = planes[channel * plane + i];
-  return out;
 }

@@ -62,20 +62,3 @@ export class Passes {
     return (g) => this.record(g, pass === 0, this.frames > 1);
   }
 }
-
-/** Planes of some frames out of `[channels, frames, plane]`. */
-export function someFrames(
-  values: Float32Array,
-  channels: number,
-  frames: number,
-  from: number,
-  count: number,
-): Float32Array {
-  const plane = values.length / (channels * frames);
-  const out = new Float32Array(channels * count * plane);
-  for (let channel = 0; channel < channels; channel++) {
-    const at = (channel * frames + from) * plane;
-    out.set(values.subarray(at, at + count * plane), channel * count * plane);
-  }
-  return out;
-}

@@ -27,9 +27,14 @@ export class WeightStore {
    */
   static async open(weights: Weights, device: Device): Promise<WeightStore> {
     const specs = new Map<string, TensorSpec>();
-    for (const name of weights.names) {
-      const { dtype, shape } = await weights.entry(name);
-      specs.set(name, { dtype, shape });
+    try {
+      for (const name of weights.names) {
+        const { dtype, shape } = await weights.entry(name);
+        specs.set(name, { dtype, shape });
+      }
+    } catch (error) {
+      await weights.close();
+      throw error;
     }
     return new WeightStore(weights, device, specs);
   }

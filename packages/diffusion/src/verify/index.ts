@@ -1,0 +1,1 @@
+export { type GoldenCheck, type VerifyOptions, verifyGolden } from "./verify.js";
