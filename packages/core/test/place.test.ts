@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  HostTensor,
   isSpaAttnError,
   type OperationDefinition,
   type Plan,
@@ -162,6 +163,41 @@ describe("PlanRecorder", () => {
     });
     g.output("z", record(g, 8, y, inner));
     expect(() => g.build()).toThrow(/exists inside a region of rows only/);
+  });
+
+  it("keeps whole what an index chooses from, and cuts constants and other shapes of what is born inside", () => {
+    const chosen: OperationDefinition<"mix"> = { ...mix, tables: () => ["x1"] };
+    const g = new PlanRecorder();
+    const x = g.input("x", "f32", [1, 1000, 8]);
+    const table = g.input("table", "f32", [1, 1000, 8]);
+    const each = g.constant(new HostTensor("f32", [1, 1000, 8]), "each");
+    const y = g.rows(x, () => {
+      const wide = g.record(chosen, { width: 512 }, { x0: x, x1: table, x2: each }).y;
+      return record(g, 8, g.view(wide, [1, 1000, 2, 256]), x);
+    });
+    g.output("y", y);
+    const { operations, values } = place(g.build(), { rowsBytes: 512 * 4 * 256 });
+    const [first, second] = operations;
+    expect(values[first.in.x1]).toMatchObject({ shape: [1, 1000, 8], role: "input" });
+    expect(values[first.in.x2]).toMatchObject({ shape: [1, 256, 8], view: { base: "each", offset: 0 } });
+    expect(values[second.in.x0]).toMatchObject({ shape: [1, 256, 2, 256], view: { base: first.out.y, offset: 0 } });
+  });
+
+  it("refuses what cannot be computed for some tokens alone", () => {
+    const attempt = (body: (g: PlanRecorder, x: Value) => Value, batch = 2) => {
+      const g = new PlanRecorder();
+      const x = g.input("x", "f32", [batch, 64, 8]);
+      return () => g.rows(x, () => body(g, x));
+    };
+    const window = (g: PlanRecorder, x: Value) => record(g, 8, x, g.view(record(g, 8, x), [2, 64, 4]));
+    expect(attempt(window)).toThrow(/a view of .* that is not cut along its tokens/);
+    expect(attempt((g, x) => g.view(record(g, 8, x), [2, 64, 8]))).toThrow("not a view of it");
+    const shared = (g: PlanRecorder, x: Value) => record(g, 8, x, g.input("all", "f32", [1, 64, 8]));
+    expect(attempt(shared)).toThrow('reads "all" [1, 64, 8] for 2 batch items');
+    expect(attempt(shared, 1)).not.toThrow();
+    const chosen: OperationDefinition<"mix"> = { ...mix, tables: () => ["x1"] };
+    const both = (g: PlanRecorder, x: Value) => record(g, 8, g.record(chosen, { width: 8 }, { x0: x, x1: x }).y, x);
+    expect(attempt(both)).toThrow('reads "x" both token by token and whole');
   });
 
   it("lists the weights of a segment, and checks shapes against the file's", () => {

@@ -15,6 +15,8 @@ export interface NetworkCase {
   readonly perRow?: boolean;
   /** Factor of the tolerance, with the reason in a comment where it is not 1. */
   readonly looser?: number;
+  /** What the device is told to get along with (`CompileOptions`). */
+  readonly memoryLimit?: number;
   /** Only for these dtypes; default all. */
   readonly dtypes?: readonly FloatDType[];
 }

@@ -77,7 +77,8 @@ class Trial {
   ) {}
 
   async toEnd(): Promise<void> {
-    const program = await this.device.compile(this.plan);
+    const { memoryLimit } = this.testCase;
+    const program = await this.device.compile(this.plan, memoryLimit === undefined ? {} : { memoryLimit });
     try {
       await this.#poison(program);
       await this.#twoAtOnce(program);

@@ -29,10 +29,10 @@ async function simpleDevice(seen: string[]): Promise<Device> {
   const oracle = await reference.create();
   return {
     ...oracle,
-    compile(plan: Plan) {
+    compile(plan: Plan, options) {
       const expanded = expandPlan(plan, (of, i) => (isSimple(of, i) ? undefined : "composite"));
       seen.push(...expanded.operations.filter((_, i) => !isSimple(expanded, i)).map(({ op }) => op));
-      return oracle.compile(expanded);
+      return oracle.compile(expanded, options);
     },
   };
 }
@@ -50,7 +50,7 @@ describe("composites in simpler operations", () => {
       expect(skips(report)).toEqual([]);
       expect(report.passed).toBeGreaterThan(300);
       // Rows that an index chooses for two batch items.
-      expect(left).toEqual(["linear", "norm"]);
+      expect(new Set(left)).toEqual(new Set(["linear", "norm"]));
     },
     240_000,
   );

@@ -11,11 +11,11 @@ export async function roundedDevice(): Promise<Device> {
   return {
     ...oracle,
     name: "rounded",
-    async compile(plan: Plan) {
+    async compile(plan: Plan, options) {
       const names = Object.keys(plan.values).filter((name) => plan.values[name].role === "temporary");
       const values = { ...plan.values };
       for (const name of names) values[name] = { ...values[name], role: "output" };
-      const program = await oracle.compile({ ...plan, values });
+      const program = await oracle.compile({ ...plan, values }, options);
       const bound = names.filter((name) => !values[name].view);
       return {
         ...program,

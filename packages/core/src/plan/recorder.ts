@@ -11,6 +11,7 @@ import type {
   RowsRegion,
   Segment,
 } from "./plan.js";
+import { RegionReads } from "./region.js";
 
 /** A value while a plan is being recorded. */
 export interface Value extends TensorSpec {
@@ -24,6 +25,11 @@ export interface OperationDefinition<N extends OperationName = OperationName> {
   readonly op: N;
   /** Dtypes and shapes of the results by role. Throws `RangeError` or `TypeError` that names the input or attribute. */
   infer(attrs: Operations[N], inputs: Specs): Record<string, TensorSpec>;
+  /**
+   * Inputs of which an index chooses rows: inside regions of rows they stay whole, although they may look like one row per
+   * token. Default none.
+   */
+  tables?(inputs: Specs): readonly string[];
   /** Multiplications and additions, each counted as one. */
   flop(attrs: Operations[N], inputs: Specs, outputs: Specs): number;
 }
@@ -43,6 +49,8 @@ export class PlanRecorder {
   readonly #segments: Segment[] = [];
   readonly #rows: RowsRegion[] = [];
   readonly #names = new Map<string, string>();
+  /** Roles that stay whole inside regions of rows, by operation. */
+  readonly #tables = new Map<number, readonly string[]>();
   #segment: string | undefined;
   #inRows = false;
   #count = 0;
@@ -124,6 +132,7 @@ export class PlanRecorder {
     }
     const names = (values: readonly (readonly [string, Value])[]) =>
       Object.fromEntries(values.map(([role, value]) => [role, value.name]));
+    if (definition.tables) this.#tables.set(this.#operations.length, definition.tables(specs));
     this.#operations.push({
       op: definition.op,
       attrs,
@@ -222,27 +231,9 @@ export class PlanRecorder {
   }
 
   #region(first: number, end: number, batch: number, tokens: number, result: Value): RowsRegion {
-    const born = new Set<string>();
-    const split = new Set<string>([result.name]);
-    const perItem = new Set<string>();
-    for (const { op, in: inputs, out } of this.#operations.slice(first, end)) {
-      for (const name of Object.values(inputs)) {
-        if (born.has(name) || split.has(name)) continue;
-        const { shape, role } = this.#values[name];
-        if (role === "weight" || role === "constant") continue;
-        if (shape.length >= 2 && shape[0] === batch && shape[1] === tokens) split.add(name);
-        else if (shape.length >= 2 && shape[0] === batch && batch > 1) perItem.add(name);
-      }
-      for (const name of Object.values(out)) {
-        const { shape } = this.#values[name];
-        if (shape[0] !== batch || shape[1] !== tokens)
-          throw new RangeError(
-            `${op} inside rows gives [${shape.join(", ")}], which is not [${batch}, ${tokens}, ...]`,
-          );
-        born.add(name);
-      }
-    }
-    return { first, end, batch, tokens, split: [...split], perItem: [...perItem] };
+    const region = new RegionReads(this.#values, batch, tokens, result.name);
+    for (let i = first; i < end; i++) region.add(this.#operations[i], this.#tables.get(i) ?? []);
+    return { first, end, batch, tokens, ...region.lists() };
   }
 
   /** What is born inside a region exists for one chunk at a time, so nothing outside may read it. */

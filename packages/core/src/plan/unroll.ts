@@ -61,7 +61,7 @@ class Unrolling {
           this.#operations.push({ ...operation, in: rename(operation.in), out: rename(operation.out), cost });
         }
       }
-    for (const name of born) delete this.#values[name];
+    for (const name of [...born, ...this.#viewsOf(region, born)]) delete this.#values[name];
   }
 
   result(): StraightPlan {
@@ -80,6 +80,17 @@ class Unrolling {
     for (let i = region.first; i < region.end; i++)
       for (const name of Object.values(this.plan.operations[i].out)) if (!region.split.includes(name)) born.add(name);
     return born;
+  }
+
+  /** Other shapes of what is born inside, as its operations read them. */
+  #viewsOf(region: RowsRegion, born: ReadonlySet<string>): Set<string> {
+    const views = new Set<string>();
+    for (const operation of this.plan.operations.slice(region.first, region.end))
+      for (const name of Object.values(operation.in)) {
+        const { view } = this.plan.values[name];
+        if (view && born.has(view.base)) views.add(name);
+      }
+    return views;
   }
 
   /** Declares the values of one chunk and returns their names by the names of the whole ones. */
@@ -113,6 +124,11 @@ class Unrolling {
     for (const name of born) {
       const { dtype, shape } = this.plan.values[name];
       declare(name, { dtype, role: "temporary", shape: [1, count, ...shape.slice(2)] });
+    }
+    for (const name of this.#viewsOf(region, born)) {
+      const { dtype, shape, view } = this.plan.values[name];
+      const base = names.get((view as NonNullable<PlanValue["view"]>).base) as string;
+      declare(name, { dtype, role: "temporary", shape: [1, count, ...shape.slice(2)], view: { base, offset: 0 } });
     }
     return names;
   }

@@ -31,6 +31,7 @@ export const embed: OperationDefinition<"embed"> = {
     mustHaveRank("embed", "table", table, 2);
     return { y: { dtype, shape: [...ids.shape, table.shape[1]] } };
   },
+  tables: () => ["table"],
   flop: () => 0,
 };
 

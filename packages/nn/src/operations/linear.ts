@@ -44,6 +44,7 @@ export const linear: OperationDefinition<"linear"> = {
     mustModulate("linear", inputs, "gate", shape, n);
     return { y: { dtype: attrs.dtype, shape } };
   },
+  tables: ({ index }) => (index ? ["gate"] : []),
   flop({ format: _ }, { x, weight, weight2 }, { y }) {
     const k = x.shape[x.shape.length - 1];
     return 2 * elementCount(y.shape) * k * (weight2 && sameShape(weight.shape, weight2.shape) ? 2 : 1);

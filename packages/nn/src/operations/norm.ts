@@ -42,5 +42,6 @@ export const norm: OperationDefinition<"norm"> = {
     for (const role of ["shift", "scale"]) mustModulate("norm", inputs, role, x.shape, width);
     return { y: { dtype: attrs.dtype, shape: x.shape } };
   },
+  tables: ({ index }) => (index ? ["shift", "scale"] : []),
   flop: (_, { x }) => 8 * elementCount(x.shape),
 };

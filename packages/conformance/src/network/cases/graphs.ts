@@ -119,8 +119,34 @@ function residualBlock(d: Drawing, name: string, x: Value, co: number): Value {
   return conv("conv2", norm("norm2", conv("conv1", norm("norm1", x), ci)), co, short);
 }
 
+/** Rows in which everything that can be cut, or must not be, stands: `sized` rows of a table, as many as there are tokens. */
+const rows = (name: string, batch: number, sized: number): NetworkCase => ({
+  size: "large",
+  name: `rows: ${name}`,
+  // A few chunks: whole, the values inside take 5 MB in half precision.
+  memoryLimit: 3e6,
+  draw: (d) => {
+    const { g } = d;
+    const [tokens, width, hidden] = [600, 32, 2048];
+    const x = d.input("x", [batch, tokens, width]);
+    const index = d.input("index", [batch, tokens], { dtype: "i32", below: sized });
+    const [shift, gate] = ["shift", "gate"].map((part) => d.input(part, [batch, sized, width]));
+    const each = d.input("each", [batch, tokens, 1]);
+    const [up, down] = [d.linear("up", hidden, width), d.linear("down", width, hidden)];
+    const body = () => {
+      const normed = g.multiply(g.norm(x, { kind: "layer", eps: 1e-6, shift, index }), each);
+      const wide = g.reshape(g.linear(normed, up), [batch, tokens, 4, hidden / 4]);
+      const parts = g.reshape(g.norm(wide, { kind: "rms", eps: 1e-6 }), [batch, tokens, hidden]);
+      return g.linear(parts, down, { gate, index, residual: x });
+    };
+    d.output("y", g.rows(x, body));
+  },
+});
+
 /** Small whole networks. */
 export const graphCases: readonly NetworkCase[] = [
+  rows("tables by index, a factor per token, other shapes", 2, 3),
+  rows("tables with as many rows as there are tokens", 1, 600),
   transformer("every block attended", 1, 150, false),
   transformer("given blocks, batch 2", 2, 300, true),
   transformer("one token", 1, 1, false),
