@@ -4,7 +4,8 @@ import type { ConformanceCase } from "./cases.js";
 import type { Check, Outcome } from "./check.js";
 import { type CaseInputs, logitBound, makeInputs } from "./inputs.js";
 import { choosesOnHost, Judge, judgeBackend, type Report } from "./judge.js";
-import { decisionMargin, type ToleranceInput, toleranceOf } from "./tolerance.js";
+import { judgeLevels, LEVELS_EXTRAS, PROBE_EXTRAS } from "./levels/judge-levels.js";
+import { decisionMargin, EPSILON, type ToleranceInput, toleranceOf } from "./tolerance.js";
 
 export interface CaseOptions {
   /** The float64 oracle everything is measured against. */
@@ -31,6 +32,7 @@ const TAIL: readonly Extra[] = [
 /** The extras a spec can be asked for, all of them. */
 export function extrasOf(spec: AttentionSpec): Extra[] {
   if (spec.dense) return ["lse"];
+  if (spec.rectify === "levels") return [...LEVELS_EXTRAS, ...(spec.levels?.probes === 0 ? [] : PROBE_EXTRAS)];
   const host = choosesOnHost(resolveSpec(spec).policy);
   if ((spec.rectify ?? "tail") === "tail") return ["lse", "mask", ...TAIL];
   const paper: Extra[] = spec.rectify === "paper" ? ["valueMean", "factor", "compensation"] : [];
@@ -81,7 +83,13 @@ export async function compareWithOracle(
     logits: logitBound(inputs, geometry),
     ...(options.tolerances ? { base: options.tolerances } : {}),
   };
-  const limits = { tolerance: toleranceOf(measure), margin: decisionMargin(measure), exactMask };
+  const limits = {
+    tolerance: toleranceOf(measure),
+    margin: decisionMargin(measure),
+    epsilon: EPSILON[measure.accumulate],
+    exactMask,
+  };
   const judge = new Judge(spec, inputs, limits, report);
-  await judgeBackend(backend, oracle, judge, extrasOf(spec), { unfused, ...(signal ? { signal } : {}) });
+  const judgeMode = !spec.dense && spec.rectify === "levels" ? judgeLevels : judgeBackend;
+  await judgeMode(backend, oracle, judge, extrasOf(spec), { unfused, ...(signal ? { signal } : {}) });
 }
