@@ -34,7 +34,7 @@ describe("SIMD kernels", () => {
   it.each(levelsFiles().filter((name) => name.includes("hunyuan")))("%s on two threads with private memories", (name) =>
     check({ kernel: "simd", threads: 2, sharedMemory: false }, { goldens: [name] }),
   );
-  it.each(["text", "per head", "relative", "depth 1"])("levels on two threads (%s)", (filter) =>
+  it.each(["text", "per head", "relative tolerance", "depth 1"])("levels on two threads (%s)", (filter) =>
     check({ kernel: "simd", threads: 2 }, { size: "small", dtypes: ["f32"], filter: `${filter}, levels` }),
   );
   it("run levels in windows of heads and clusters where memory is short", () =>
