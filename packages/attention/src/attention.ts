@@ -1,4 +1,14 @@
-import { type HostTensor, isHostTensor, SpaAttnError, sameShape, type Tensor } from "@spaattn/core";
+import {
+  checkFields,
+  checkFlag,
+  describeValue,
+  guardCallbacks,
+  type HostTensor,
+  isHostTensor,
+  SpaAttnError,
+  sameShape,
+  type Tensor,
+} from "@spaattn/core";
 import {
   type Backend,
   type Program,
@@ -7,6 +17,7 @@ import {
   type StepDescription,
   unsupportedReason,
 } from "./backend.js";
+import { checkBackend } from "./check-backend.js";
 import { compilePlan } from "./compile-plan.js";
 import { forcedByHost } from "./host-policy.js";
 import { interpret } from "./interpret.js";
@@ -62,6 +73,9 @@ export async function createAttention(
   spec: AttentionSpec,
   options: CreateAttentionOptions = {},
 ): Promise<Attention> {
+  checkBackend("backend", backend);
+  checkFields("options", options, ["fused"]);
+  checkFlag("options.fused", options.fused);
   const resolved = resolveSpec(spec);
   const reason = unsupportedReason(backend.capabilities, resolved);
   if (reason)
@@ -69,8 +83,11 @@ export async function createAttention(
       remedy: "Change the spec, or use another backend (`spaattn doctor` lists them).",
     });
   const { accumulate } = backend.capabilities;
-  const prepare = (plan: Plan) =>
-    options.fused === false ? Promise.resolve(interpret(backend, plan)) : backend.prepare(plan);
+  const prepare = async (plan: Plan): Promise<Program> => {
+    const program = options.fused === false ? interpret(backend, plan) : await backend.prepare(plan);
+    if (typeof program?.run === "function" && typeof program.dispose === "function") return program;
+    throw new TypeError(`prepare() of backend "${backend.name}" must give a Program, got ${describeValue(program)}`);
+  };
   const host = await forcedByHost(backend, resolved, prepare);
   const reuse = reusesChoices(resolved);
   const extras = reuse ? [...new Set([...resolved.extras, "choice" as const])] : resolved.extras;
@@ -106,8 +123,15 @@ class CompiledAttention implements Attention {
 
   async run(io: AttentionIO, options: RunOptions = {}): Promise<AttentionResult> {
     this.#alive();
+    if (typeof options !== "object" || options === null)
+      throw new TypeError(`options must be an object, got ${describeValue(options)}`);
+    return guardCallbacks(options, ["onProgress"], (guarded) => this.#run(io, guarded));
+  }
+
+  async #run(io: AttentionIO, options: RunOptions): Promise<AttentionResult> {
     const borrowed: Tensor[] = [];
     const created: Tensor[] = [];
+    this.#checkNames(io);
     try {
       const inputs: Record<string, Tensor> = {};
       for (const name of ["query", "key", "value"]) inputs[name] = this.#input(name, io[name], borrowed);
@@ -205,8 +229,23 @@ class CompiledAttention implements Attention {
     return copy;
   }
 
+  /** Misspelt outputs would be allocated, and the caller's left as they were. */
+  #checkNames(io: AttentionIO): void {
+    if (typeof io !== "object" || io === null) throw new TypeError(`io must be an object, got ${describeValue(io)}`);
+    const { tensors } = this.plan;
+    const known = Object.keys(tensors).filter((name) => /^(input|output)$/.test(tensors[name].role));
+    for (const name of Object.keys(io))
+      if (!known.includes(name) && io[name] !== undefined)
+        throw new TypeError(`io.${name} is no tensor of this attention; it has ${known.join(", ")}`);
+    for (const name of known)
+      if (tensors[name].role === "output" && io[name] && [io.query, io.key, io.value].includes(io[name]))
+        throw new TypeError(`io.${name} must not be an input: inputs are read while outputs are written`);
+  }
+
   #check(name: string, tensor: Tensor): void {
     const { dtype, shape } = this.plan.tensors[name];
+    if (typeof tensor !== "object" || tensor === null || !Array.isArray(tensor.shape))
+      throw new TypeError(`io.${name} must be a tensor, got ${describeValue(tensor)}`);
     if (tensor.disposed)
       throw new SpaAttnError("Disposed", `io.${name} has been disposed.`, { remedy: "Keep it until the run is over." });
     if (!sameShape(tensor.shape, shape))

@@ -1,4 +1,14 @@
-import type { DType, FloatDType, HostTensor, Tensor } from "@spaattn/core";
+import type {
+  BackendProvider as CoreProvider,
+  Device,
+  Capabilities as DeviceCapabilities,
+  DType,
+  FloatDType,
+  HostTensor,
+  Program,
+  RunOptions,
+  Tensor,
+} from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
 import type { LevelsPrimitives } from "./levels/steps.js";
 import type { Plan } from "./plan.js";
@@ -16,38 +26,32 @@ import type {
   PoolInputs,
   PoolOutputs,
   PoolStep,
-  StepKind,
   SummarizeInputs,
   SummarizeOutputs,
   SummarizeStep,
 } from "./steps.js";
 
+export type {
+  Bindings,
+  OperationDescription as StepDescription,
+  OperationTiming as StepTiming,
+  ProbeResult,
+  Program,
+  RunOptions,
+  RunReport,
+} from "@spaattn/core";
+
 /** What a backend can do, as plain data: it decides what is skipped, by name, in conformance. */
-export interface Capabilities {
+export interface Capabilities extends DeviceCapabilities {
   /** Types of query, key, value and output. */
   readonly dtypes: readonly FloatDType[];
-  /** The type of statistics, scores and sums. */
-  readonly accumulate: "f32" | "f64";
   readonly headDims: { readonly multipleOf: number; readonly max: number } | readonly number[];
   readonly blockSizes: readonly number[];
   readonly strata: readonly Strata[];
   /** Default all but `"levels"`. */
   readonly rectify?: readonly Rectify[];
-  /** True when `Program.encode` exists. */
-  readonly encode: boolean;
   /** Largest number of tokens, where there is a limit. */
   readonly maxTokens?: number;
-  /** Bytes one tensor may take, where there is a limit. */
-  readonly maxTensorBytes?: number;
-}
-
-export interface RunOptions {
-  /** Cancels the run; it rejects with `Aborted`. */
-  readonly signal?: AbortSignal;
-  /** With rectify "levels" and a `refresh` above 1: runs of the same site share a choice. Never give layers one site. */
-  readonly site?: string | number;
-  /** Share of the work done (0 to 1), and what is being done. Called a few times a second at most. */
-  readonly onProgress?: (done: number, stage: StepKind) => void;
 }
 
 /** What a primitive gets besides its tensors. */
@@ -55,36 +59,6 @@ export interface RunContext extends RunOptions {
   readonly geometry: Geometry;
   /** The caller's command encoder or stream, when recording. */
   readonly target?: unknown;
-}
-
-export interface StepTiming {
-  readonly op: StepKind;
-  /** Milliseconds; on devices with timestamp queries of the device's own clock. */
-  readonly ms: number;
-}
-
-export interface RunReport {
-  readonly ms: number;
-  readonly steps: readonly StepTiming[];
-}
-
-/** What was chosen for one step, and why. */
-export interface StepDescription {
-  readonly op: StepKind;
-  readonly kernel: string;
-  readonly reason: string;
-}
-
-/** Tensors of a plan by name: all inputs and outputs. */
-export type Bindings = Readonly<Record<string, Tensor>>;
-
-/** A plan made ready for one backend: pipelines compiled, workspace and constants allocated. */
-export interface Program {
-  run(bindings: Bindings, options?: RunOptions): Promise<RunReport>;
-  /** Records into the caller's encoder or stream; never submits, waits or reads back. */
-  encode?(target: unknown, bindings: Bindings): void;
-  describe(): readonly StepDescription[];
-  dispose(): void;
 }
 
 /** The five primitives. On a recording device they return at once. */
@@ -116,8 +90,8 @@ export interface Elementwise {
   meanAbsolute(a: Tensor, b?: Tensor): Promise<number>;
 }
 
-/** A device that holds tensors and runs the attention primitives. */
-export interface Backend extends Primitives {
+/** A device that holds tensors and runs the attention primitives; the parts that run whole networks may be missing. */
+export interface Backend extends Primitives, Partial<Pick<Device, "write" | "copy" | "unsupported" | "compile">> {
   readonly name: string;
   readonly capabilities: Capabilities;
   readonly elementwise: Elementwise;
@@ -134,17 +108,8 @@ export interface Backend extends Primitives {
   dispose(): void;
 }
 
-export type ProbeResult =
-  | { readonly available: true; readonly device: string; readonly details?: Readonly<Record<string, string>> }
-  | { readonly available: false; readonly reason: string; readonly remedy: string };
-
 /** What a backend package exports. Importing it does nothing; `probe` never throws. */
-export interface BackendProvider<Options = object> {
-  readonly name: string;
-  probe(): Promise<ProbeResult>;
-  /** Rejects with `BackendUnavailable`. */
-  create(options?: Options): Promise<Backend>;
-}
+export type BackendProvider<Options = object> = CoreProvider<Options, Backend>;
 
 /** Why a backend cannot run a spec; undefined when it can. */
 export function unsupportedReason(capabilities: Capabilities, spec: ResolvedSpec): string | undefined {

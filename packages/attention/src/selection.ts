@@ -79,9 +79,13 @@ export function lowerPolicy(policy: Policy, context: SelectionContext): Selectio
         for (let row = 0; row < n; row++) target[row * n + block] = 1;
       }
     } else if (part.kind === "host") {
-      host = part.select;
+      const [before, own] = [host, part.select];
+      host = before ? (row) => [...before(row), ...own(row)] : own;
     }
   }
+  // Text is always selected, and summaries stand for what is not; without either the output would be zero.
+  if (!ranked && !host && !forced?.includes(1) && rectify !== "tail" && geometry.textValid.includes(0))
+    throw new RangeError(`spec.policy selects no block, and rectify "${rectify}" has nothing else; add topBlocks()`);
   // Tail mode keeps at least the query block's own key block (beyond.md section 6).
   if (rectify === "tail") for (let h = 0; h < heads; h++) top[h] = Math.max(top[h], 1);
   return {

@@ -41,50 +41,53 @@ export const TAIL_DEFAULTS: TailOptions = {
 };
 
 /** Tensors a run can return besides `output`; shapes in `plan.ts`. */
-export type Extra =
-  | "lse"
-  | "mask"
-  | "queryMean"
-  | "keyMean"
-  | "valueMean"
-  | "queryDeviation"
-  | "keyDeviation"
-  | "scores"
-  | "probabilities"
-  | "gain"
-  | "factor"
-  | "compensation"
-  | "anchor"
-  | "querySpread"
-  | "order"
-  | "strataKey"
-  | "strataValue"
-  | "strataMass"
-  | "strataSpread"
-  | "strataNoise"
-  | "logitVariance"
-  | "bias"
-  | "strataBias"
-  | "blockError"
-  | "blockMass"
+export const EXTRAS = [
+  "lse",
+  "mask",
+  "queryMean",
+  "keyMean",
+  "valueMean",
+  "queryDeviation",
+  "keyDeviation",
+  "scores",
+  "probabilities",
+  "gain",
+  "factor",
+  "compensation",
+  "anchor",
+  "querySpread",
+  "order",
+  "strataKey",
+  "strataValue",
+  "strataMass",
+  "strataSpread",
+  "strataNoise",
+  "logitVariance",
+  "bias",
+  "strataBias",
+  "blockError",
+  "blockMass",
   // rectify "levels"
-  | "cluster"
-  | "probe"
-  | "probeCount"
-  | "nodeKey"
-  | "nodeValue"
-  | "nodeMass"
-  | "nodeSpread"
-  | "nodeNoise"
-  | "momentError"
-  | "probeError"
-  | "levelError"
-  | "outputPower"
-  | "choice"
-  | "multiplier"
-  | "rowCounts"
-  | "rowIndices"
-  | "rowBias";
+  "cluster",
+  "probe",
+  "probeCount",
+  "nodeKey",
+  "nodeValue",
+  "nodeMass",
+  "nodeSpread",
+  "nodeNoise",
+  "momentError",
+  "probeError",
+  "levelError",
+  "outputPower",
+  "choice",
+  "multiplier",
+  "rowCounts",
+  "rowIndices",
+  "rowBias",
+] as const;
+
+export type Extra = (typeof EXTRAS)[number];
 
 /** One attention call, as a person writes it. Tensors are `[batch, heads, visualTokens + textTokens, headDim]`. */
 export interface AttentionSpec {

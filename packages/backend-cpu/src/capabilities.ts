@@ -1,4 +1,4 @@
-import type { Capabilities, Rectify } from "@spaattn/attention";
+import type { Capabilities } from "@spaattn/attention";
 
 export const CAPABILITIES: Capabilities = {
   dtypes: ["f32", "f16", "bf16"],
@@ -6,8 +6,6 @@ export const CAPABILITIES: Capabilities = {
   headDims: { multipleOf: 16, max: 256 },
   blockSizes: [64, 128],
   strata: ["local", "eigen", "contiguous"],
+  rectify: ["none", "paper", "tail", "levels"],
   encode: false,
 };
-
-/** What the compiled kernels have besides. */
-export const WITH_LEVELS: readonly Rectify[] = ["none", "paper", "tail", "levels"];

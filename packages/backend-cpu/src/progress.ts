@@ -1,5 +1,5 @@
 import type { RunOptions, StepKind, StepTiming } from "@spaattn/attention";
-import type { Control } from "./device/device.js";
+import type { Control } from "./crew/crew.js";
 import { OP_ATTEND } from "./job-layout.js";
 import { OP_ATTEND_LISTS } from "./levels/job-layout.js";
 import type { Phase, Work } from "./work.js";

@@ -1,4 +1,4 @@
-import type { DType } from "@spaattn/core";
+import { byteSize, type DType } from "@spaattn/core";
 import * as L from "./job-layout.js";
 import type { Parameters } from "./parameters.js";
 
@@ -84,9 +84,7 @@ export function slotDType(slot: Slot, p: Parameters): DType {
   return slot.dtype === "qkv" ? p.dtype : slot.dtype === "out" ? p.outputDtype : slot.dtype;
 }
 
-const BYTES = { f64: 8, f32: 4, i32: 4, f16: 2, bf16: 2, u16: 2, u8: 1 } as const;
-
 /** Bytes of one head; grouped slots for all groups. */
 export function slotBytes(slot: Slot, p: Parameters): number {
-  return slot.shape(p).reduce((product, size) => product * size, 1) * BYTES[slotDType(slot, p)];
+  return slot.shape(p).reduce((product, size) => product * size, 1) * byteSize(slotDType(slot, p));
 }

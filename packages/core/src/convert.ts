@@ -1,4 +1,5 @@
 import { allocateArray, type DType, type HostArrays, type TypedArray } from "./dtype.js";
+import { encodeFloat8, float8Table, isFloat8 } from "./float8.js";
 
 // All conversions work on bit patterns: a JavaScript number forgets which NaN it was.
 
@@ -70,6 +71,10 @@ const bitsOf = (array: Float32Array) => new Uint32Array(array.buffer, array.byte
 
 /** `source` as float32 values (a copy; a float32 array is copied too). */
 export function toFloat32(source: TypedArray, dtype: DType): Float32Array {
+  if (isFloat8(dtype)) {
+    const table = float8Table(dtype);
+    return Float32Array.from(source as Uint8Array, (code) => table[code]);
+  }
   if (dtype !== "f16" && dtype !== "bf16") return Float32Array.from(source as ArrayLike<number>);
   const out = new Float32Array(source.length);
   const bits = bitsOf(out);
@@ -93,7 +98,8 @@ export function convert<D extends DType>(source: TypedArray, from: DType, to: D)
     for (let i = 0; i < out.length; i++) out[i] = round(bits[i]);
     return out as HostArrays[D];
   }
-  const values = from === "f16" || from === "bf16" ? toFloat32(source, from) : source;
+  const values = from === "f16" || from === "bf16" || isFloat8(from) ? toFloat32(source, from) : source;
+  if (isFloat8(to)) return Uint8Array.from(values, (value) => encodeFloat8(value, to)) as HostArrays[D];
   if (to === "f32" && values !== source) return values as HostArrays[D];
   const out = allocateArray(to, source.length);
   for (let i = 0; i < values.length; i++) out[i] = values[i];

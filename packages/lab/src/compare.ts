@@ -1,4 +1,4 @@
-import type { Backend, RunReport, StepKind } from "@spaattn/attention";
+import type { Backend, RunReport } from "@spaattn/attention";
 import { throwIfAborted } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 import { measureQuality, type Quality } from "./metrics.js";
@@ -28,7 +28,7 @@ export interface CompareRow {
   /** Share of the time spent on anything but attending (pooling, summaries, selection). */
   readonly estimationShare: number;
   /** Share of the time per kind of step. */
-  readonly stages: Readonly<Partial<Record<StepKind, number>>>;
+  readonly stages: Readonly<Record<string, number>>;
   /** The heads with the largest error, worst first. */
   readonly worstHeads: readonly { readonly head: number; readonly label: string; readonly relL2: number }[];
 }
@@ -165,9 +165,9 @@ function toRow(
 }
 
 /** Share of the steps' time per kind of step. */
-export function stageShares(report: RunReport): Partial<Record<StepKind, number>> {
+export function stageShares(report: RunReport): Record<string, number> {
   const total = report.steps.reduce((sum, { ms }) => sum + ms, 0) || 1;
-  const shares: Partial<Record<StepKind, number>> = {};
+  const shares: Record<string, number> = {};
   for (const { op, ms } of report.steps) shares[op] = (shares[op] ?? 0) + ms / total;
   return shares;
 }

@@ -1,5 +1,5 @@
 import type { AttentionSpec, Extra, LevelsOptions, Policy, TailOptions } from "@spaattn/attention";
-import { coverMass, firstFrame, neighbours, topBlocks, union } from "@spaattn/attention";
+import { policyFrom } from "@spaattn/attention";
 import type { LabInputs } from "./build-inputs.js";
 
 /** Dense attention, plain block-sparse, the paper's rectification, the pooled tail, the tail with several resolutions. */
@@ -35,11 +35,13 @@ export function costOf(mode: Mode, density: number, blockSize: number, options: 
 
 /** The policy of a drop rate and the options beside it. */
 export function makePolicy(dropRate: number, options: SelectionOptions = {}): Policy {
-  const parts: Policy[] = [topBlocks({ dropRate })];
-  if (options.coverMass) parts.push(coverMass(options.coverMass));
-  if (options.neighbours) parts.push(neighbours());
-  if (options.firstFrame) parts.push(firstFrame(options.firstFrame));
-  return parts.length === 1 ? parts[0] : union(...parts);
+  const { coverMass, neighbours, firstFrame } = options;
+  return policyFrom({
+    dropRate,
+    ...(coverMass === undefined ? {} : { coverMass }),
+    ...(neighbours === undefined ? {} : { neighbours }),
+    ...(firstFrame === undefined ? {} : { firstFrame }),
+  });
 }
 
 /** The attention spec of one row of a comparison. */

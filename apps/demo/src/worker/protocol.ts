@@ -1,4 +1,3 @@
-import type { StepKind } from "@spaattn/attention";
 import type { CompareRow, CurvePoint, Mode, Quality } from "@spaattn/lab";
 import type { Settings } from "../state/settings.js";
 
@@ -86,7 +85,7 @@ export interface ModeView {
   readonly mode: Mode;
   readonly row: CompareRow;
   readonly heads: readonly Quality[];
-  readonly steps: readonly { readonly op: StepKind; readonly ms: number }[];
+  readonly steps: readonly { readonly op: string; readonly ms: number }[];
   /** The output as frames, mean of all heads; absent for captures. */
   readonly picture?: PictureFrames;
   /** `[tokens]` length of the error of every token, raster order. */

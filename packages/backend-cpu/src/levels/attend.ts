@@ -37,39 +37,43 @@ export async function attendHeads(
   if (!kept) await restoreHeads(window, estimates);
   const lengths = choices.map((choice) => listLengths(choice, p.n));
   const lists = await placeLists(window, Math.max(1, ...lengths.map((all) => Math.max(...all))), limit);
-  choices.forEach((choice, index) => void window.writeNumbers(window.at(index, "choice"), choice));
-  const counts = estimates.map(({ clusters }) => clusters);
-  const perBlock = p.geometry.blockSize / 64;
-  for (let first = 0; first < Math.max(...counts); first += memory.clusters) {
-    const end = first + memory.clusters;
-    if (!kept)
-      await summariseClusters(window, first, first, (index) => Math.min(memory.clusters, counts[index] - first));
-    const rowsOf = (index: number) => {
-      const { cluster } = estimates[index];
-      return Array.from(cluster.keys()).filter((i) => cluster[i] >= first && cluster[i] < end);
-    };
-    const part = memory.clusters / p.clusters;
-    await window.run(PHASES.lists, part, rowsOf);
-    await storeRows(window, lists, rowsOf);
-    await window.run(PHASES.attend, part, (index) => {
-      const cost = (i: number) => lengths[index][i] + exactBlocks(choices[index], i, p.n) * p.geometry.blockSize;
-      const rows = rowsOf(index).sort((a, b) => cost(b) - cost(a) || a - b);
-      const tiles = rows.flatMap((i) => Array.from({ length: perBlock }, (_, t) => i * perBlock + t));
-      // Text rows are dense, so they come first.
-      const text = first === 0 ? Math.ceil(p.geometry.textTokens / 64) : 0;
-      return [...Array.from({ length: text }, (_, t) => p.n * perBlock + t), ...tiles];
-    });
-  }
-  await progress.timed("permute", async () => {
-    for (const [index, head] of heads.entries()) {
-      for (const name of ["counts", "indices", "lse"] as const) await window.store(index, name);
-      const { output } = window.p;
-      const tensor = headBytes(window.tensors[output.name], head);
-      await window.device.read(window.at(index, "output"), tensor.length, (bytes) =>
-        storeTokens(output, window.tensors, head, bytes),
-      );
+  try {
+    choices.forEach((choice, index) => void window.writeNumbers(window.at(index, "choice"), choice));
+    const counts = estimates.map(({ clusters }) => clusters);
+    const perBlock = p.geometry.blockSize / 64;
+    for (let first = 0; first < Math.max(...counts); first += memory.clusters) {
+      const end = first + memory.clusters;
+      if (!kept)
+        await summariseClusters(window, first, first, (index) => Math.min(memory.clusters, counts[index] - first));
+      const rowsOf = (index: number) => {
+        const { cluster } = estimates[index];
+        return Array.from(cluster.keys()).filter((i) => cluster[i] >= first && cluster[i] < end);
+      };
+      const part = memory.clusters / p.clusters;
+      await window.run(PHASES.lists, part, rowsOf);
+      await storeRows(window, lists, rowsOf);
+      await window.run(PHASES.attend, part, (index) => {
+        const cost = (i: number) => lengths[index][i] + exactBlocks(choices[index], i, p.n) * p.geometry.blockSize;
+        const rows = rowsOf(index).sort((a, b) => cost(b) - cost(a) || a - b);
+        const tiles = rows.flatMap((i) => Array.from({ length: perBlock }, (_, t) => i * perBlock + t));
+        // Text rows are dense, so they come first.
+        const text = first === 0 ? Math.ceil(p.geometry.textTokens / 64) : 0;
+        return [...Array.from({ length: text }, (_, t) => p.n * perBlock + t), ...tiles];
+      });
     }
-  });
+    await progress.timed("permute", async () => {
+      for (const [index, head] of heads.entries()) {
+        for (const name of ["counts", "indices", "lse"] as const) await window.store(index, name);
+        const { output } = window.p;
+        const tensor = headBytes(window.tensors[output.name], head);
+        await window.crew.read(window.at(index, "output"), tensor.length, (bytes) =>
+          storeTokens(output, window.tensors, head, bytes),
+        );
+      }
+    });
+  } finally {
+    window.crew.release(lists.at);
+  }
 }
 
 function exactBlocks(choice: Uint8Array, i: number, n: number): number {
@@ -78,22 +82,22 @@ function exactBlocks(choice: Uint8Array, i: number, n: number): number {
   return count;
 }
 
-/** Makes room for the lists behind the heads. */
+/** Makes room for the lists; the caller gives it back. */
 async function placeLists(window: HeadWindow, stride: number, limit: number): Promise<Lists> {
-  const { p, memory, device, heads } = window;
+  const { p, memory, crew, heads } = window;
   const plane = 4 * p.n * stride;
   const bytes = Math.ceil((4 * p.n + 2 * plane) / 64) * 64;
   const needed = memory.end + heads.length * bytes + 1024;
   if (needed > limit) throw tooLarge(p, needed, limit);
-  await device.reserve(needed);
+  const first = await crew.claim(needed - memory.end);
   heads.forEach((_, index) => {
-    const at = memory.end + index * bytes;
+    const at = first + index * bytes;
     window.set(index, LIST_STRIDE, stride);
     window.set(index, COLUMNS_LISTED, at);
     window.set(index, COLUMN_BIAS, at + plane);
     window.set(index, LIST_COUNTS, at + 2 * plane);
   });
-  return { at: memory.end, bytes, stride };
+  return { at: first, bytes, stride };
 }
 
 /** The lists as the plan's tensors have them: rows instead of columns, and longer strides. */
@@ -102,7 +106,7 @@ async function storeRows(
   lists: Lists,
   rowsOf: (index: number) => readonly number[],
 ): Promise<void> {
-  const { p, heads, device, tensors } = window;
+  const { p, heads, crew, tensors } = window;
   const wanted = (["rowCounts", "rowIndices", "rowBias"] as const).filter((name) => p.extras.has(name));
   if (wanted.length === 0) return;
   const rows = columnRows(p);
@@ -110,7 +114,7 @@ async function storeRows(
   const plane = 4 * n * lists.stride;
   for (const [index, head] of heads.entries()) {
     let all = new ArrayBuffer(0);
-    await device.read(lists.at + index * lists.bytes, lists.bytes, (bytes) => {
+    await crew.read(lists.at + index * lists.bytes, lists.bytes, (bytes) => {
       all = bytes.slice().buffer;
     });
     const counts = new Int32Array(all, 2 * plane, n);

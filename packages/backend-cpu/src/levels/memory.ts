@@ -1,11 +1,10 @@
 import { SpaAttnError } from "@spaattn/core";
-import { CONTROL_BYTES } from "../window.js";
 import { LEVELS_JOB_BYTES } from "./job-layout.js";
 import type { LevelsParameters } from "./parameters.js";
 import { levelsScratch } from "./scratch.js";
 import { LEVELS_SLOTS, type LevelsSlotName, slotBytes, slotsOf } from "./slots.js";
 
-/** Where everything of one window of heads lies in the memory of a device; lists follow at `end`. */
+/** Where everything of one window of heads lies in the memory of a crew, from the address the window is given. */
 export interface LevelsMemory {
   /** Heads at a time, and clusters of each. */
   readonly heads: number;
@@ -41,12 +40,12 @@ export function planMemory(p: LevelsParameters, threads: number, limit: number, 
       offsets.set(name, headBytes);
       headBytes += align(slotBytes(LEVELS_SLOTS[name], p, clusters));
     }
-    const tasksAt = CONTROL_BYTES + threads * scratchBytes;
+    const tasksAt = align(threads * scratchBytes);
     const jobsAt = align(tasksAt + Math.ceil(8 * heads * units));
     const headsAt = align(jobsAt + heads * LEVELS_JOB_BYTES);
     const end = headsAt + heads * headBytes + SLACK_BYTES;
     return {
-      ...{ heads, clusters, scratchAt: CONTROL_BYTES, scratchBytes, tasksAt, jobsAt, headsAt, headBytes, offsets, end },
+      ...{ heads, clusters, scratchAt: 0, scratchBytes, tasksAt, jobsAt, headsAt, headBytes, offsets, end },
     };
   };
   const room = Math.min(limit, COMFORTABLE_BYTES);
@@ -58,6 +57,15 @@ export function planMemory(p: LevelsParameters, threads: number, limit: number, 
   while (heads < allHeads && measure(heads + 1, clusters).end <= room) heads++;
   return measure(heads, clusters);
 }
+
+/** The same memory from address `at` on. */
+export const placeMemory = (memory: LevelsMemory, at: number): LevelsMemory => ({
+  ...memory,
+  scratchAt: at + memory.scratchAt,
+  tasksAt: at + memory.tasksAt,
+  jobsAt: at + memory.jobsAt,
+  headsAt: at + memory.headsAt,
+});
 
 const mega = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
 

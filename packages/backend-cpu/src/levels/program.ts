@@ -36,8 +36,8 @@ export class LevelsProgram implements Program {
     const tensors = this.#check(bindings);
     const start = performance.now();
     const { tokens, headDim, batch, heads } = this.parameters.geometry;
-    const steps = await this.runtime.use(batch * heads * tokens * tokens * headDim, options, (devices, limit) =>
-      runLevels(this.parameters, tensors, devices, limit, options),
+    const steps = await this.runtime.use(batch * heads * tokens * tokens * headDim, options, (crews, limit, guarded) =>
+      runLevels(this.parameters, tensors, crews, limit, guarded),
     );
     return { ms: performance.now() - start, steps };
   }

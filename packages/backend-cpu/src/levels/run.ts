@@ -1,10 +1,10 @@
 import { chooseLevels, type RunOptions, type StepTiming } from "@spaattn/attention";
 import { throwIfAborted } from "@spaattn/core";
-import type { Device } from "../device/device.js";
+import type { Crew } from "../crew/crew.js";
 import { Progress } from "../progress.js";
 import { attendHeads } from "./attend.js";
 import { estimateHeads, type HeadEstimate, headErrors } from "./estimate.js";
-import { planMemory } from "./memory.js";
+import { type LevelsMemory, placeMemory, planMemory } from "./memory.js";
 import type { LevelsParameters } from "./parameters.js";
 import { PHASES } from "./phases.js";
 import { type HostTensors, headBytes } from "./tensors.js";
@@ -17,26 +17,45 @@ import { HeadWindow } from "./window.js";
 export async function runLevels(
   p: LevelsParameters,
   tensors: HostTensors,
-  devices: readonly Device[],
+  crews: readonly Crew[],
   limit: number,
   options: RunOptions,
 ): Promise<StepTiming[]> {
   const all = p.geometry.batch * p.geometry.heads;
-  const memory = planMemory(p, devices[0].threads, limit, Math.ceil(all / devices.length));
+  const memory = planMemory(p, crews[0].threads, limit, Math.ceil(all / crews.length));
   const count = Math.ceil(all / memory.heads);
-  const usable = devices.slice(0, Math.max(1, Math.min(count, Math.floor(limit / memory.end))));
+  const usable = crews.slice(0, Math.max(1, Math.min(count, Math.floor(limit / memory.end))));
   const progress = new Progress({ phases: Object.values(PHASES) }, count, options);
-  const windows = Array.from({ length: count }, (_, w) => {
-    const heads = Array.from(
-      { length: Math.min(memory.heads, all - w * memory.heads) },
-      (_, i) => w * memory.heads + i,
-    );
-    return new HeadWindow(p, tensors, usable[w % usable.length], memory, heads, progress);
-  });
-  // Nothing was overwritten where every device had one window with all of its clusters.
-  const kept = p.choose !== undefined && count <= usable.length && memory.clusters >= p.clusters;
+  const places = new Map<Crew, LevelsMemory>();
+  try {
+    for (const crew of usable) places.set(crew, placeMemory(memory, await crew.claim(memory.end)));
+    const windows = Array.from({ length: count }, (_, w) => {
+      const heads = Array.from(
+        { length: Math.min(memory.heads, all - w * memory.heads) },
+        (_, i) => w * memory.heads + i,
+      );
+      const crew = usable[w % usable.length];
+      return new HeadWindow(p, tensors, crew, places.get(crew)!, heads, progress);
+    });
+    // Nothing was overwritten where every crew had one window with all of its clusters.
+    const kept = p.choose !== undefined && count <= usable.length && memory.clusters >= p.clusters;
+    await runWindows(p, tensors, windows, usable, progress, { kept, limit, options });
+    return progress.timings();
+  } finally {
+    for (const [crew, { scratchAt }] of places) crew.release(scratchAt);
+  }
+}
+
+async function runWindows(
+  p: LevelsParameters,
+  tensors: HostTensors,
+  windows: readonly HeadWindow[],
+  crews: readonly Crew[],
+  progress: Progress,
+  { kept, limit, options }: { kept: boolean; limit: number; options: RunOptions },
+): Promise<void> {
   const estimates: HeadEstimate[][] = [];
-  await eachWindow(windows, usable, async (window, w) => {
+  await eachWindow(windows, crews, async (window, w) => {
     estimates[w] = await estimateHeads(window);
   });
   let choices: Uint8Array[] = [];
@@ -44,23 +63,23 @@ export async function runLevels(
     choices = choose(p, tensors, estimates.flat());
   });
   throwIfAborted(options.signal);
-  await eachWindow(windows, usable, async (window, w) => {
-    const first = w * memory.heads;
+  const perWindow = windows[0].heads.length;
+  await eachWindow(windows, crews, async (window, w) => {
+    const first = w * perWindow;
     await attendHeads(window, estimates[w], choices.slice(first, first + window.heads.length), kept, limit);
   });
-  return progress.timings();
 }
 
-/** Windows of one device one after the other, devices side by side. */
+/** Windows of one crew one after the other, crews side by side. */
 async function eachWindow(
   windows: readonly HeadWindow[],
-  devices: readonly Device[],
+  crews: readonly Crew[],
   work: (window: HeadWindow, w: number) => Promise<void>,
 ): Promise<void> {
-  const serve = async (device: Device) => {
-    for (const [w, window] of windows.entries()) if (window.device === device) await work(window, w);
+  const serve = async (crew: Crew) => {
+    for (const [w, window] of windows.entries()) if (window.crew === crew) await work(window, w);
   };
-  const served = await Promise.allSettled(devices.map(serve));
+  const served = await Promise.allSettled(crews.map(serve));
   for (const result of served) if (result.status === "rejected") throw result.reason;
 }
 

@@ -1,4 +1,4 @@
-import type { Device } from "../device/device.js";
+import type { Crew } from "../crew/crew.js";
 import type { Progress } from "../progress.js";
 import { unitsOf } from "../units.js";
 import type { Phase } from "../work.js";
@@ -9,14 +9,14 @@ import type { LevelsParameters } from "./parameters.js";
 import { LEVELS_SLOTS, type LevelsSlotName, slotBytes } from "./slots.js";
 import { type HostTensors, headBytes, loadTokens } from "./tensors.js";
 
-/** A few heads in the memory of one device: their jobs, their tensors, and kernels run on all of them. */
+/** A few heads in the memory of one crew: their jobs, their tensors, and kernels run on all of them. */
 export class HeadWindow {
   readonly #base;
 
   constructor(
     readonly p: LevelsParameters,
     readonly tensors: HostTensors,
-    readonly device: Device,
+    readonly crew: Crew,
     readonly memory: LevelsMemory,
     readonly heads: readonly number[],
     readonly progress: Progress,
@@ -38,17 +38,16 @@ export class HeadWindow {
 
   /** Writes the jobs and brings in query, key, value and the projection. */
   async load(): Promise<void> {
-    const { p, memory, device } = this;
-    await device.reserve(memory.end);
+    const { p, memory, crew } = this;
     this.heads.forEach((head, index) => {
-      device.write(this.jobAt(index), V.LEVELS_JOB_BYTES, (bytes) => {
+      crew.write(this.jobAt(index), V.LEVELS_JOB_BYTES, (bytes) => {
         bytes.fill(0);
         const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
         writeLevelsJob(view, this.#base, p, this.itemOf(index), head % p.geometry.heads);
         for (const slot of memory.offsets.keys()) view.setInt32(LEVELS_SLOTS[slot].field, this.at(index, slot), true);
       });
       for (const name of ["query", "key", "value"] as const)
-        device.write(this.at(index, name), slotBytes(LEVELS_SLOTS[name], p, 1), (bytes) =>
+        crew.write(this.at(index, name), slotBytes(LEVELS_SLOTS[name], p, 1), (bytes) =>
           loadTokens(p.inputs[name], this.tensors, head, bytes),
         );
       this.writeNumbers(this.at(index, "projection"), projection(p.geometry.headDim));
@@ -57,7 +56,7 @@ export class HeadWindow {
 
   writeNumbers(at: number, numbers: Float32Array | Int32Array | Uint8Array): void {
     const source = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
-    this.device.write(at, source.length, (bytes) => bytes.set(source));
+    this.crew.write(at, source.length, (bytes) => bytes.set(source));
   }
 
   /** Sets an integer field of a job. */
@@ -68,7 +67,7 @@ export class HeadWindow {
   /** A copy of one head's slot; of nodes, for `clusters` clusters. */
   async read(index: number, slot: LevelsSlotName, clusters = 1): Promise<Uint8Array> {
     let copy = new Uint8Array(0);
-    await this.device.read(this.at(index, slot), slotBytes(LEVELS_SLOTS[slot], this.p, clusters), (bytes) => {
+    await this.crew.read(this.at(index, slot), slotBytes(LEVELS_SLOTS[slot], this.p, clusters), (bytes) => {
       copy = bytes.slice();
     });
     return copy;
@@ -79,7 +78,7 @@ export class HeadWindow {
     const tensor = this.tensors[name];
     if (!tensor || !this.p.extras.has(name)) return;
     const target = headBytes(tensor, this.heads[index]);
-    await this.device.read(this.at(index, slot), target.length, (bytes) => target.set(bytes));
+    await this.crew.read(this.at(index, slot), target.length, (bytes) => target.set(bytes));
   }
 
   /** Runs a kernel on all heads; `units` says which, by default all of its span. `part` is the share of the whole phase. */
@@ -98,7 +97,7 @@ export class HeadWindow {
       });
     const { tasksAt, scratchAt, scratchBytes } = memory;
     const batch = { op: phase.op, tasks: Int32Array.from(tasks), tasksAt, scratchAt, scratchBytes };
-    await this.progress.phase(phase, part, tasks.length / 2, (control) => this.device.run(batch, control));
+    await this.progress.phase(phase, part, tasks.length / 2, (control) => this.crew.run(batch, control));
   }
 }
 

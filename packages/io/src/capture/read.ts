@@ -1,9 +1,12 @@
 import type { FloatDType, HostTensor } from "@spaattn/core";
-import type { ByteInput } from "../byte-source.js";
-import { malformed } from "../malformed.js";
-import { fileTypeToDType } from "../safetensors/dtypes.js";
-import type { SafetensorsEntry } from "../safetensors/header.js";
-import { openSafetensors, Safetensors } from "../safetensors/read.js";
+import {
+  type ByteInput,
+  fileTypeToDType,
+  malformed,
+  openSafetensors,
+  type Safetensors,
+  type SafetensorsEntry,
+} from "@spaattn/weights";
 import { type Capture, factsProblem, type TensorFacts, tensorsProblem } from "./capture.js";
 import { CAPTURE_FORMAT, CaptureMetadata } from "./metadata.js";
 
@@ -20,6 +23,10 @@ function roleEntry(file: Safetensors, role: keyof typeof NAMES): SafetensorsEntr
   return { ...entry, dtype: fileTypeToDType(entry.fileType) ?? entry.fileType };
 }
 
+/** An open file, also one of another copy of this package. */
+const isOpen = (input: ByteInput | Safetensors): input is Safetensors =>
+  typeof (input as Safetensors)?.tensor === "function" && typeof (input as Safetensors).entry === "function";
+
 /** True when a safetensors file holds query, key and value. */
 export const isCapture = (file: Safetensors): boolean =>
   Object.entries(NAMES).every(([role, short]) => file.has(role) || file.has(short));
@@ -32,7 +39,7 @@ export const isCapture = (file: Safetensors): boolean =>
  * @throws SpaAttnError MalformedFile
  */
 export async function readCapture(input: ByteInput | Safetensors): Promise<Capture> {
-  const file = input instanceof Safetensors ? input : await openSafetensors(input);
+  const file = isOpen(input) ? input : await openSafetensors(input);
   const { name } = file.source;
   const { format } = file.metadata;
   if (format?.startsWith("spaattn-capture/") && format !== CAPTURE_FORMAT)

@@ -11,7 +11,7 @@ export async function errors(
   context: RunContext,
 ): Promise<void> {
   const { visualBlocks: n, headDim: d } = context.geometry;
-  const pace = pacer(context, "errors");
+  const pace = pacer(context);
   const heads = headsOf(context.geometry);
   for (const head of heads) {
     const planes = () => new Float64Array((step.depth + 1) * n * n);
@@ -29,7 +29,7 @@ export async function errors(
       spread(moment, fromMoments.error, i, n);
       if (fromProbes) spread(probe, fromProbes.error, i, n);
       spread(combined, combineErrors(fromMoments.error, fromProbes?.error, n), i, n);
-      await pace((head.at + (i + 1) / n) / heads.length);
+      await pace((head.at + (i + 1) / n) / heads.length, "errors");
     }
     write(out.levelError, head, combined);
     write(out.outputPower, head, power);

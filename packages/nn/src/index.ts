@@ -1,0 +1,12 @@
+export * from "./activation.js";
+export * from "./builder.js";
+export { expandPlan } from "./expand/expand.js";
+export * from "./operations/attention.js";
+export * from "./operations/conv.js";
+export * from "./operations/elementwise.js";
+export * from "./operations/embed.js";
+export * from "./operations/heads.js";
+export * from "./operations/linear.js";
+export * from "./operations/norm.js";
+export * from "./operations/shape.js";
+export * from "./quantised.js";
