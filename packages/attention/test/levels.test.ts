@@ -34,7 +34,7 @@ describe("options of levels", () => {
     [{ budget: 0 }, "spec.levels.budget must be above 0 and at most 1, got 0"],
     [{ budget: 0.1, tolerance: 1 }, "spec.levels.tolerance and spec.levels.budget exclude each other"],
     [{ tolerance: { relative: -1 } }, "spec.levels.tolerance.relative must be a positive number, got -1"],
-    [{ scope: "all" as "call" }, "spec.levels.scope must be call or head or row, got all"],
+    [{ scope: "all" as "call" }, 'spec.levels.scope must be call or head or row, got "all"'],
     [{ levels: [0, 6] }, "spec.levels.levels[1] must be at most the depth of 5, got 6"],
     [{ levels: [] }, "spec.levels.levels must list at least one level"],
     [{ depth: 8 }, "spec.levels.depth must be at most 7 with blocks of 128, got 8"],
