@@ -41,7 +41,7 @@ describe("spaattn compare", () => {
       env: { FORCE_COLOR: "" },
     });
     expect({ code, error }).toEqual({ code: 0, error: "" });
-    expect(out).toMatch(/mode +dropped +density +rel\. L2 +cosine +PSNR dB +time +speedup +estimation/);
+    expect(out).toMatch(/mode +dropped +cost +density +rel\. L2 +cosine +PSNR dB +time +speedup +estimation/);
     expect(out).toMatch(/^tail +80 %/m);
     expect(out).not.toMatch(/^paper/m);
     expect(out).toContain("patches");
@@ -59,6 +59,48 @@ describe("spaattn compare", () => {
     const { backend, rows } = JSON.parse(out) as { backend: string; rows: Row[] };
     expect(backend).toBe("reference");
     expect(rows[1].density as number).toBeGreaterThan(0.25);
+  });
+});
+
+describe("spaattn compare --budget", () => {
+  it("compares all modes at equal cost, levels among them", async () => {
+    const capture = path("budget.safetensors");
+    await writeTestCapture(capture);
+    const { code, out, error } = await spaattn(["compare", capture, "--budget", "0.4,0.7", "--json"]);
+    expect({ code, error }).toEqual({ code: 0, error: "" });
+    const { rows } = JSON.parse(out) as { rows: Row[] };
+    expect(rows.map(({ mode, budget }) => `${mode} ${budget}`)).toEqual([
+      "dense null",
+      ...[0.4, 0.7].flatMap((budget) => ["none", "paper", "tail", "levels"].map((mode) => `${mode} ${budget}`)),
+    ]);
+    for (const row of rows.slice(1)) {
+      expect(row.cost as number).toBeLessThanOrEqual((row.budget as number) + 1e-9);
+      expect(row.cost as number).toBeGreaterThanOrEqual(row.density as number);
+    }
+    const errorOf = (mode: string, budget: number) =>
+      rows.find((row) => row.mode === mode && row.budget === budget)!.relL2 as number;
+    expect(errorOf("levels", 0.7)).toBeLessThan(errorOf("levels", 0.4));
+    expect(errorOf("levels", 0.4)).toBeLessThan(errorOf("none", 0.4));
+  });
+
+  it("draws which level was chosen where", async () => {
+    const capture = path("levels.safetensors");
+    await writeTestCapture(capture);
+    const svg = path("levels.svg");
+    const args = ["inspect", capture, "--rectify", "levels", "--budget", "0.5", "--svg", svg, "--json"];
+    const { code, out, error } = await spaattn(args);
+    expect({ code, error }).toEqual({ code: 0, error: "" });
+    const { heads, cost } = JSON.parse(out) as { cost: number; heads: { choice: number[][]; cost: number }[] };
+    expect(cost).toBeLessThanOrEqual(0.5 + 1e-9);
+    for (const { choice } of heads) choice.forEach((row, i) => void expect(row[i]).toBe(255));
+    const page = readFileSync(svg, "utf8");
+    expect(page.match(/<g transform/g)).toHaveLength(heads.length + 1);
+    expect(page).not.toMatch(/NaN|undefined/);
+    const refused = await spaattn(["inspect", capture, "--svg", path("other.svg")]);
+    expect(refused).toMatchObject({
+      code: 2,
+      error: expect.stringContaining("--svg exists with --rectify levels only"),
+    });
   });
 });
 

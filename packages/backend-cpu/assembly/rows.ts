@@ -146,12 +146,18 @@ export function normalise(w: usize, row: usize): void {
 
 /** The component of largest magnitude, the first of equals, becomes non-negative. */
 export function orient(w: usize, row: usize): void {
+  if (orientation(w, row) < 0)
+    for (let x: usize = 0; x < row; x += 16) v128.store(w + x, f32x4.neg(v128.load(w + x)));
+}
+
+/** The sign of the component of largest magnitude, the first of equals. */
+export function orientation(w: usize, row: usize): f32 {
   let top: f32 = 0;
   for (let x: usize = 0; x < row; x += 4) {
     const v = load<f32>(w + x);
     if (abs(v) > abs(top)) top = v;
   }
-  if (top < 0) for (let x: usize = 0; x < row; x += 16) v128.store(w + x, f32x4.neg(v128.load(w + x)));
+  return top < 0 ? -1 : 1;
 }
 
 /** The start of a power iteration: cos(0), cos(1), ... by their recurrence. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type CpuOptions, cpu } from "@spaattn/backend-cpu";
 import { describe, expect, it } from "vitest";
-import { goldenBytes, goldenFiles } from "./goldens.js";
+import { goldenBytes, goldenFiles, levelsFiles } from "./goldens.js";
 import { type SuiteOptions, suite } from "./suite.js";
 
 async function check(options: CpuOptions, what: SuiteOptions): Promise<void> {
@@ -30,6 +30,18 @@ describe("SIMD kernels", () => {
     120_000,
   );
   it.each(goldenFiles())("%s", (name) => check({ kernel: "simd", threads: 1 }, { goldens: [name] }));
+  it.each(levelsFiles())("%s", (name) => check({ kernel: "simd", threads: 1 }, { goldens: [name] }), 240_000);
+  it.each(levelsFiles().filter((name) => name.includes("hunyuan")))("%s on two threads with private memories", (name) =>
+    check({ kernel: "simd", threads: 2, sharedMemory: false }, { goldens: [name] }),
+  );
+  it.each(["text", "per head", "relative tolerance", "depth 1"])("levels on two threads (%s)", (filter) =>
+    check({ kernel: "simd", threads: 2 }, { size: "small", dtypes: ["f32"], filter: `${filter}, levels` }),
+  );
+  it("run levels in windows of heads and clusters where memory is short", () =>
+    check(
+      { kernel: "simd", threads: 1, memoryLimit: 6e6 },
+      { size: "all", dtypes: ["f32"], filter: "blocks of 128, levels" },
+    ));
   it.each(goldenFiles("cog"))("%s on two threads", (name) =>
     check({ kernel: "simd", threads: 2 }, { goldens: [name] }),
   );

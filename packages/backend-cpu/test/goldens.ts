@@ -14,4 +14,15 @@ export function goldenFiles(filter = ""): string[] {
   );
 }
 
+/** Files of the levels tail: some of the cases, and captures of a trained model. */
+export function levelsFiles(): string[] {
+  if (!existsSync(`${folder}levels`)) {
+    console.warn(`SKIPPED: the golden files of levels are not here (${folder}levels).`);
+    return [];
+  }
+  return readdirSync(`${folder}levels`)
+    .filter((name) => name.endsWith(".safetensors"))
+    .map((name) => `levels/${name}`);
+}
+
 export const goldenBytes = async (name: string): Promise<Uint8Array> => readFileSync(folder + name);

@@ -6,7 +6,7 @@ import { suite } from "./suite.js";
 const backend = await cpu.create({ kernel: "relaxed", threads: 1 });
 const probe = await cpu.probe();
 const results = [];
-for (const filter of ["dense", "whole", "ragged", "peaked", "strata", "mass", "one "])
+for (const filter of ["dense", "whole", "ragged", "peaked", "strata", "mass", "one ", "per row, levels"])
   results.push(await suite(backend, { size: "small", dtypes: ["f32"], filter }));
 const goldens = [...goldenFiles("wan22"), ...goldenFiles("flux_a"), ...goldenFiles("hunyuan_b")];
 results.push(await suite(backend, { goldens, fetchBytes: goldenBytes }));

@@ -36,8 +36,12 @@ export async function suite(backend: Backend, options: SuiteOptions): Promise<Su
     checks.push(...report.checks);
   }
   const open = async (name: string) => readGolden(await openSafetensors(bytesSource(await fetchBytes!(name))), name);
-  for (const name of goldens)
-    checks.push(...(await runGolden(backend, await open(name), { open, tolerance: TOLERANCE })));
+  for (const name of goldens) {
+    // A file may name another one relative to its own folder.
+    const folder = name.slice(0, name.lastIndexOf("/") + 1);
+    const within = (path: string) => open(folder + path);
+    checks.push(...(await runGolden(backend, await open(name), { open: within, tolerance: TOLERANCE })));
+  }
   const { passed, skipped } = summarizeChecks(checks);
   return { passed, skipped, failures: checks.filter(({ ok }) => !ok).map(describeCheck) };
 }

@@ -171,5 +171,73 @@ add("dense, raster order in and out, blocks of 128", { ...wide("behind"), dense:
 addModes("raster order in and out, blocks of 128", { ...wide("behind"), policy: union(strong, neighbours()) });
 addModes("text in front, raster order in and out, blocks of 128", { ...wide("front"), headDim: 128, policy: strong });
 
+// Levels.
+function addLevels(name: string, spec: AttentionSpec, inputs: InputKind = "field"): void {
+  add(`${name}, levels`, { ...spec, rectify: "levels" }, inputs);
+}
+const some: AttentionSpec = { ...base, levels: { budget: 0.35 } };
+addLevels("whole blocks", base);
+addLevels("ragged last block", { ...some, visualTokens: 397 });
+addLevels("last block of one token", { ...some, visualTokens: 385 });
+addLevels("one block", { ...some, visualTokens: 64 });
+addLevels("less than a block", { ...some, visualTokens: 37 });
+addLevels("one token", { ...some, visualTokens: 1 });
+addLevels("ragged, with text", { ...some, visualTokens: 333, textTokens: 90, textValid: 41 });
+addLevels("no valid text", { ...some, visualTokens: 320, textTokens: 64, textValid: 0 });
+addLevels("batch with different text lengths", {
+  ...some,
+  batch: 3,
+  heads: 1,
+  visualTokens: 260,
+  textTokens: 130,
+  textValid: [130, 0, 65],
+});
+addLevels("all scores equal", { ...some, visualTokens: 390, textTokens: 10 }, "equal");
+addLevels("huge logits", { ...some, visualTokens: 300, textTokens: 20 }, "huge");
+addLevels("tiny logits", { ...some, visualTokens: 300, textTokens: 20 }, "tiny");
+addLevels("peaked", { ...some, textTokens: 30 }, "peaked");
+addLevels("white noise", some, "noise");
+addLevels("another scale, output in f32", { ...some, scale: 0.05, outputDtype: "f32" });
+addLevels("nothing dropped", { ...base, visualTokens: 420, textTokens: 12, policy: topBlocks({ dropRate: 0 }) });
+addLevels("everything dropped", { ...base, visualTokens: 420, textTokens: 12, policy: topBlocks({ dropRate: 1 }) });
+addLevels("a rate per head", { ...base, policy: topBlocks({ dropRate: [0.4, 0.85] }) });
+addLevels("fixed blocks", { ...some, policy: union(half, always([0, 5])) });
+addLevels("neighbours and first frame", {
+  ...grid,
+  tokenOrder: "curve",
+  policy: union(half, neighbours(), firstFrame("dense")),
+  levels: { budget: 0.8 },
+});
+addLevels("raster order in and out", { ...grid, tokenOrder: "raster", levels: { budget: 0.4 } });
+for (const scope of ["head", "row"] as const)
+  addLevels(`a budget per ${scope}`, { ...base, visualTokens: 430, levels: { budget: 0.4, scope } });
+addLevels("a tolerance", { ...base, levels: { tolerance: 1e-4 } });
+addLevels("a relative tolerance", { ...base, textTokens: 9, levels: { tolerance: { relative: 1e-4 } } });
+addLevels("heads served alike", { ...base, levels: { budget: 0.35, weight: "relative" } });
+addLevels("found by histogram", { ...base, levels: { budget: 0.35, search: "histogram" } });
+addLevels("without probes", { ...base, visualTokens: 430, textTokens: 9, levels: { budget: 0.35, probes: 0 } });
+addLevels("one probe", { ...base, visualTokens: 430, levels: { budget: 0.35, probes: 1 } });
+addLevels("some levels", { ...base, visualTokens: 430, levels: { budget: 0.4, levels: [0, 3] } });
+addLevels("keys alone, one cluster, other caps", {
+  ...base,
+  visualTokens: 430,
+  levels: { budget: 0.35, gamma: 0, clusters: 1, hMax: 0, tauMax: 2, mMin: 0.1, steps: 4 },
+});
+for (const depth of [0, 1, 2, 6])
+  addLevels(`depth ${depth}`, { ...base, visualTokens: 397, levels: { budget: 0.4, depth } });
+addLevels("leaves of one token are dense", {
+  ...base,
+  visualTokens: 250,
+  levels: { budget: 0.1, depth: 6, levels: [6] },
+});
+addLevels("blocks of 128", {
+  ...some,
+  visualTokens: 1100,
+  textTokens: 77,
+  textValid: 60,
+  blockSize: 128,
+});
+addLevels("head dim 128", { ...some, heads: 1, headDim: 128, visualTokens: 1100, blockSize: 128 }, "peaked");
+
 /** Every synthetic case, in a fixed order. */
 export const conformanceCases: readonly ConformanceCase[] = cases;

@@ -17,6 +17,8 @@ export interface Measure {
   readonly margin: number;
   /** Share of the rows (or blocks) that may really have fallen the other way. */
   readonly close: number;
+  /** Relative spacing of the numbers the backend accumulates in. */
+  readonly epsilon: number;
   /** No entry of the mask may differ. */
   readonly exactMask: boolean;
 }
@@ -36,7 +38,7 @@ const ERROR_FACTOR = 5;
 
 /** Compares the results of one run with the oracle's, in the order they are computed. */
 export class Judge {
-  readonly #left: LeftOut;
+  readonly left: LeftOut;
 
   constructor(
     readonly spec: AttentionSpec,
@@ -44,44 +46,51 @@ export class Judge {
     readonly measure: Measure,
     readonly report: Report,
   ) {
-    this.#left = new LeftOut(spec);
+    this.left = new LeftOut(spec);
   }
 
   /** Everything up to the mask. */
   estimate(got: HostResults, expected: HostResults): void {
-    for (const name of POOLED) this.#floats(name, got, expected, { statistics: true });
+    for (const name of POOLED) this.floats(name, got, expected, { statistics: true });
     this.#gain(got, expected);
     this.#strata(got, expected);
     for (const name of SUMMARIES)
-      this.#floats(name, got, expected, name === "blockError" ? { looser: ERROR_FACTOR } : {});
+      this.floats(name, got, expected, name === "blockError" ? { looser: ERROR_FACTOR } : {});
     this.#mask(got, expected);
   }
 
   /** What is computed from the mask; `expected` are the oracle's results given the backend's own mask. */
   result(got: HostResults, expected: HostResults): void {
-    this.#floats("bias", got, expected);
-    this.#floats("factor", got, expected, { perRow: true });
-    this.#floats("compensation", got, expected, { perRow: true });
-    this.#floats("lse", got, expected);
+    this.floats("bias", got, expected);
+    this.floats("factor", got, expected, { perRow: true });
+    this.floats("compensation", got, expected, { perRow: true });
+    this.floats("lse", got, expected);
     this.output("output", got, expected);
   }
 
-  output(name: string, got: HostResults, expected: HostResults): void {
-    this.#floats("output", got, expected, { perRow: true, name });
+  /** Compares plain numbers. */
+  compare(name: string, got: readonly number[], expected: readonly number[], absolute: number): void {
+    const tolerance = this.measure.tolerance(name) + floorOf(expected, absolute);
+    this.report(name, compareFloats(got, expected, tolerance));
   }
 
-  #floats(
+  output(name: string, got: HostResults, expected: HostResults): void {
+    this.floats("output", got, expected, { perRow: true, name });
+  }
+
+  /** Compares one tensor, without what was left out. */
+  floats(
     tensor: string,
     got: HostResults,
     expected: HostResults,
-    how: { statistics?: boolean; perRow?: boolean; looser?: number; name?: string } = {},
+    how: { statistics?: boolean; perRow?: boolean; looser?: number; absolute?: number; name?: string } = {},
   ): void {
     if (!got[tensor]) return;
     const { shape } = expected[tensor];
-    const { includes, note } = how.statistics ? {} : this.#left.of(shape, how.perRow ?? false);
+    const { includes, note } = how.statistics ? {} : this.left.of(shape, how.perRow ?? false);
     const tolerance = this.measure.tolerance(tensor) * (how.looser ?? 1);
     const [ours, theirs] = [got[tensor].toFloat32(), expected[tensor].toFloat32()];
-    const outcome = compareFloats(ours, theirs, tolerance, shape, includes);
+    const outcome = compareFloats(ours, theirs, tolerance + floorOf(theirs, how.absolute), shape, includes);
     this.report(how.name ?? tensor, note ? { ...outcome, note } : outcome);
   }
 
@@ -90,7 +99,7 @@ export class Judge {
     const { data, shape } = expected.gain;
     const { outcome, close } = checkGain(got.gain.data, data, gainSides(expected), this.measure, shape);
     this.report("gain", outcome);
-    this.#left.rows = close;
+    this.left.rows = close;
   }
 
   #strata(got: HostResults, expected: HostResults): void {
@@ -100,7 +109,7 @@ export class Judge {
     const question = { spec: this.spec, inputs, got: got.order, expected: expected.order, margin, most };
     const { outcome, close } = checkStrata(question);
     this.report("order", outcome);
-    this.#left.heads = close;
+    this.left.heads = close;
   }
 
   #mask(got: HostResults, expected: HostResults): void {
@@ -127,10 +136,18 @@ export class Judge {
         columns: tail || textTokens === 0 ? n : n + 1,
         margin: measure.exactMask ? undefined : measure.margin,
         most: measure.close,
-        without: this.#left.heads,
+        without: this.left.heads,
       }),
     );
   }
+}
+
+/** An absolute error as a share of a tensor's largest magnitude. */
+function floorOf(values: ArrayLike<number>, absolute = 0): number {
+  let magnitude = 0;
+  for (let i = 0; i < values.length; i++)
+    if (Number.isFinite(values[i])) magnitude = Math.max(magnitude, Math.abs(values[i]));
+  return magnitude > 0 ? absolute / magnitude : 0;
 }
 
 /** True when a function on the host has a say in the mask. */
@@ -141,7 +158,7 @@ export const choosesOnHost = (policy: Policy): boolean =>
 const textPart = (mask: Uint8Array, blocks: number, n: number): Uint8Array => mask.filter((_, at) => at % blocks >= n);
 
 /** Inputs as the primitives see them: visual tokens along the curve. */
-function alongTheCurve(spec: AttentionSpec, inputs: CaseInputs): CaseInputs {
+export function alongTheCurve(spec: AttentionSpec, inputs: CaseInputs): CaseInputs {
   const { permute, layout } = resolveSpec(spec);
   if (!permute || !layout) return inputs;
   const along = (tensor: CaseInputs["query"]) => {
@@ -181,7 +198,7 @@ export async function judgeBackend(
   extras: readonly Extra[],
   options: { readonly unfused: boolean; readonly signal?: AbortSignal },
 ): Promise<void> {
-  const { spec, inputs, report } = judge;
+  const { spec, inputs } = judge;
   const run = options.signal ? { signal: options.signal } : {};
   const before = Object.values(inputs).map((tensor) => (tensor as CaseInputs["query"]).data.slice());
   const got = await evaluate(backend, spec, inputs, extras, run);
@@ -195,6 +212,11 @@ export async function judgeBackend(
   judge.output("output beside another run", last, final);
   if (options.unfused)
     judge.output("output unfused", await evaluate(backend, spec, inputs, [], { ...run, fused: false }), final);
+  judgeInputs(judge, before);
+}
+
+/** Inputs must never be written to. */
+export function judgeInputs({ inputs, report }: Judge, before: readonly CaseInputs["query"]["data"][]): void {
   Object.entries(inputs).forEach(([name, tensor], i) => {
     report(`${name} after the runs`, compareExact((tensor as CaseInputs["query"]).data, before[i]));
   });

@@ -4,7 +4,9 @@ import type { ConformanceCase } from "./cases.js";
 import type { Check, Outcome } from "./check.js";
 import { type CaseInputs, logitBound, makeInputs } from "./inputs.js";
 import { choosesOnHost, Judge, judgeBackend, type Report } from "./judge.js";
-import { decisionMargin, tensorTolerance } from "./tolerance.js";
+
+import { judgeLevels, LEVELS_EXTRAS, PROBE_EXTRAS } from "./levels/judge-levels.js";
+import { decisionMargin, EPSILON, tensorTolerance } from "./tolerance.js";
 
 export interface CaseOptions {
   /** The float64 oracle everything is measured against. */
@@ -33,6 +35,7 @@ const TAIL: readonly Extra[] = [
 /** The extras a spec can be asked for, all of them. */
 export function extrasOf(spec: AttentionSpec): Extra[] {
   if (spec.dense) return ["lse"];
+  if (spec.rectify === "levels") return [...LEVELS_EXTRAS, ...(spec.levels?.probes === 0 ? [] : PROBE_EXTRAS)];
   const host = choosesOnHost(resolveSpec(spec).policy);
   if ((spec.rectify ?? "tail") === "tail") return ["lse", "mask", ...TAIL];
   const paper: Extra[] = spec.rectify === "paper" ? ["valueMean", "factor", "compensation"] : [];
@@ -84,7 +87,7 @@ export async function compareWithOracle(
     logits: logitBound(inputs, resolved.geometry),
     ...(options.tolerances ? { base: options.tolerances } : {}),
   };
-  const inTail = !resolved.dense && resolved.rectify === "tail";
+  const inTail = !resolved.dense && (resolved.rectify === "tail" || resolved.rectify === "levels");
   const margin = (of: FloatDType) => decisionMargin({ ...measure, dtype: of, length: resolved.geometry.tokens });
   const judge = new Judge(
     spec,
@@ -94,9 +97,11 @@ export async function compareWithOracle(
       // Statistics are in the accumulation type; strata may be cut by numbers stored in the inputs' type.
       margin: margin(inTail ? dtype : "f32"),
       close: options.close ?? (inTail && dtype !== "f32" ? 0.1 : 0.02),
+      epsilon: EPSILON[measure.accumulate],
       exactMask,
     },
     report,
   );
-  await judgeBackend(backend, oracle, judge, extrasOf(spec), { unfused, ...(signal ? { signal } : {}) });
+  const judgeMode = !spec.dense && spec.rectify === "levels" ? judgeLevels : judgeBackend;
+  await judgeMode(backend, oracle, judge, extrasOf(spec), { unfused, ...(signal ? { signal } : {}) });
 }

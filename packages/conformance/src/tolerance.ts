@@ -59,7 +59,7 @@ export function tensorTolerance(tensor: string, spec: ResolvedSpec, measure: Omi
   if (BLOCKWISE.has(tensor)) return sums(blockSize);
   if (tensor === "anchor") return sums(group * blockSize);
   if (tensor === "scores") return sums(headDim);
-  const inTail = !spec.dense && spec.rectify === "tail";
+  const inTail = !spec.dense && (spec.rectify === "tail" || spec.rectify === "levels");
   if (EXPONENTIAL.has(tensor) || (tensor === "lse" && !inTail)) return sums(tokens, measure.logits);
   return toleranceOf({ ...measure, length: tokens });
 }

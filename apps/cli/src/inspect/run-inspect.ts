@@ -19,13 +19,11 @@ import type { Terminal } from "../terminal/terminal.js";
 import { estimateMask } from "./estimate-mask.js";
 import { type HeadStatistics, headStatistics, maskRows } from "./head-statistics.js";
 import { maskSheet } from "./mask-sheet.js";
+import { inspectLevels } from "./run-levels.js";
 
 /** The command `inspect`. */
-export async function runInspect(
-  path: string,
-  flags: InspectFlags,
-  { terminal, signal, leaveWith }: CommandContext,
-): Promise<void> {
+export async function runInspect(path: string, flags: InspectFlags, context: CommandContext): Promise<void> {
+  const { terminal, signal, leaveWith } = context;
   checkModeOptions(flags);
   const progress = new Progress(terminal);
   if (flags.png) await checkOutput({ output: flags.png, force: flags.force ?? false, inputs: [path], option: "--png" });
@@ -38,6 +36,7 @@ export async function runInspect(
     const chosen = headRates ? { ...flags, dropRate: headRates } : flags;
     checkFlags(inputs, chosen);
     await withBackend(flags, async (backend) => {
+      if (flags.rectify === "levels") return inspectLevels(path, backend, inputs, heads, flags, context, progress);
       const onProgress = (done: number, what: string) => progress.update(done, what);
       const selection = await estimateMask(backend, inputs, specChanges(chosen), { signal, onProgress });
       progress.clear();
@@ -77,7 +76,16 @@ function chosenHeads(inputs: LabInputs, { head }: InspectFlags): number[] {
   return head ? [...new Set(head)] : Array.from({ length: count }, (_, i) => i);
 }
 
-function checkFlags(inputs: LabInputs, { neighbours, firstFrame, dropRate }: InspectFlags): void {
+function checkFlags(inputs: LabInputs, flags: InspectFlags): void {
+  const { neighbours, firstFrame, dropRate, rectify } = flags;
+  const levels = rectify === "levels";
+  for (const name of ["svg", "budget"] as const)
+    if (flags[name] !== undefined && !levels) throw new UsageError(`--${name} exists with --rectify levels only.`);
+  for (const name of ["png", "neighbours", "firstFrame", "coverMass"] as const)
+    if (levels && flags[name] !== undefined)
+      throw new UsageError(
+        `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} does not exist with --rectify levels.`,
+      );
   if ((neighbours || firstFrame) && !inputs.spec.layout)
     throw new UsageError("--neighbours and --first-frame need a token grid, and this capture has none.");
   if (dropRate && dropRate.length !== 1 && dropRate.length !== inputs.spec.heads)

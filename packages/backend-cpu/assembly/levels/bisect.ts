@@ -1,10 +1,15 @@
-import { copy, fill } from "../job";
+import { fill } from "../job";
 import { principalAxis, split } from "../strata";
 import { project } from "../rows";
+import { bisectFine, FINE_ROWS, fineBytes } from "./fine";
 
-/** Bytes of work space `bisect` needs behind its rows. */
+@inline function coarseBytes(row: usize): usize {
+  return row * 4 + 2048;
+}
+
+/** Bytes of work space `bisect` needs. */
 @inline export function bisectBytes(row: usize): usize {
-  return row * 4 + 512 + 512 * 2;
+  return coarseBytes(row) + fineBytes(row);
 }
 
 /**
@@ -29,6 +34,14 @@ export function bisect(
   const projections = pointers + 512;
   for (let level = 0; level < levels; level++) {
     const length = size >> level;
+    // Two levels or more of short lists are worth the products of their rows.
+    if (length <= FINE_ROWS && levels - level > 1) {
+      for (let start = 0; start < size; start += length) {
+        const count = min(length, valid - start);
+        if (count > 1) bisectFine(order + (<usize>start << 2), length, count, first, rows, levels - level, steps, row, work + coarseBytes(row));
+      }
+      return;
+    }
     for (let start = 0; start < size; start += length) {
       const count = min(length, valid - start);
       // Half a list or less stays where it is: padding comes last.
@@ -46,9 +59,4 @@ export function bisect(
       split(list, length, count, projections);
     }
   }
-}
-
-/** Moves rows about: `to` becomes the rows of `from`, `width` bytes each, in steps of `pitch`. */
-export function spreadRows(from: usize, to: usize, count: i32, width: usize, pitch: usize): void {
-  for (let r = 0; r < count; r++, from += width, to += pitch) copy(to, from, width);
 }

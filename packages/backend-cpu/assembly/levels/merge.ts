@@ -3,8 +3,8 @@ import { logs } from "./leaf";
 
 /*
  * Summaries of pairs of neighbouring nodes (levels.md section 2). With z = s a.k~ the difference of the log-masses gives
- * the weights, and the tangent of the sum is m = max(0, x) + log(1 + e^-|x|) + m_0 - w_1 (z_1 - z_0) with
- * x = m_1 - m_0 + z_1 - z_0, which keeps its digits however large z is.
+ * the weights, and with x = m_1 - m_0 + z_1 - z_0 the tangent of the sum is m_0 - w_1 (z_1 - z_0) + log(1 + e^-|x|) where
+ * x < 0, m_1 + w_0 (z_1 - z_0) + log(1 + e^-|x|) elsewhere. Both keep their digits however large z is.
  */
 
 /** Weights w_1 of up to four pairs, and their masses; `keys` are eight rows, `masses` eight numbers. */
@@ -18,8 +18,9 @@ export function weighPairs(anchor: usize, keys: usize, masses: usize, scale: f32
   const share = f32x4.div(one, f32x4.add(one, small));
   const ahead = f32x4.gt(x, f32x4.splat(0));
   let w = v128.bitselect(share, f32x4.mul(small, share), ahead);
-  let m = f32x4.add(f32x4.add(m0, f32x4.pmax(x, f32x4.splat(0))), logs(f32x4.add(one, small)));
-  m = f32x4.sub(m, f32x4.mul(w, gap));
+  // From the heavier side, so that a large gap is only multiplied by the lighter one's weight.
+  const light = f32x4.mul(f32x4.mul(small, share), gap);
+  let m = f32x4.add(v128.bitselect(f32x4.add(m1, light), f32x4.sub(m0, light), ahead), logs(f32x4.add(one, small)));
   // A child without tokens weighs nothing; without the second, or both, what is left is the first.
   const noFirst = f32x4.eq(m0, none), noSecond = f32x4.eq(m1, none);
   w = v128.bitselect(one, w, noFirst);

@@ -4,7 +4,7 @@ import { rowsOf } from "../convert";
 import { at, fill, filled, float, int, rowBytes } from "../job";
 import { addAll, scaleRow } from "../rows";
 import { sum4 } from "../math";
-import { bisect } from "./bisect";
+import { bisect, bisectBytes } from "./bisect";
 import { projectRow } from "./products";
 
 /** Unit: a visual block. How far its keys and values are from their means (levels.md section 2); values projected. */
@@ -64,7 +64,7 @@ export function nestedOrder(job: usize, block: i32, scratch: usize): void {
   const wide = factor > 0 ? row * 2 : row;
   const rows = scratch;
   const work = rows + <usize>size * row * 2;
-  const mean = work + row * 8 + 4096;
+  const mean = work + bisectBytes(row * 2);
   const raw = mean + row;
   centreInto(rowsOf(job, L.KEY, first, valid, raw), rows, valid, row, wide, 1, mean);
   if (factor > 0) centreInto(rowsOf(job, L.VALUE, first, valid, raw), rows + row, valid, row, wide, factor, mean);

@@ -4,7 +4,7 @@ import { rowsOf } from "../convert";
 import { at, fill, filled, int, rowBytes } from "../job";
 import { madd } from "../math";
 import { scaleRow } from "../rows";
-import { bisect } from "./bisect";
+import { bisect, bisectBytes } from "./bisect";
 import { centreInto } from "./order";
 
 /** Unit: a visual block. Second moment of its queries about the anchor of its cluster, and its probes. */
@@ -15,7 +15,7 @@ export function queryStatistics(job: usize, block: i32, scratch: usize): void {
   const first = block * size;
   const centred = scratch;
   const work = centred + <usize>size * row;
-  const mean = work + row * 4 + 2048;
+  const mean = work + bisectBytes(row);
   const order = mean + row;
   const queries = rowsOf(job, L.QUERY, first, valid, order + <usize>(size << 2));
   const cluster = load<i32>(at(job, V.CLUSTER) + (<usize>block << 2));

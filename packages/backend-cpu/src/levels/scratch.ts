@@ -27,7 +27,7 @@ export function levelsScratch(p: LevelsParameters): number {
   // Keys, values, the spreads of the nodes.
   const nodes = 4 * (2 * blockSize * d + p.columns * d + 2 * d) + 8192;
   // Keys beside values, a raw copy, means and the work of the bisection.
-  const split = 4 * (3 * blockSize * d + 12 * d) + 8192;
+  const split = 4 * (3 * blockSize * d + 84 * d) + 16384;
   const clusters = 4 * d * (p.clusters + 1) + 4 * (p.n + 16);
   return align(Math.max(attend + gathered, nodes, split, clusters, estimateBytes(p) * blocksPerUnit(p)) + 1024);
 }

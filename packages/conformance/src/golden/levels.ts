@@ -43,8 +43,8 @@ export async function checkLevels(base: LevelsGolden, context: LevelsGoldenConte
       const loss = relativeError(searched.output, dense, visualRows(base));
       context.report(`error of variant ${index} by histogram`, {
         ok: loss <= expected * HISTOGRAM_LOSS + 1e-5,
-        maxError: loss / expected,
-        tolerance: HISTOGRAM_LOSS,
+        maxError: Math.max(0, loss / (expected || 1) - 1),
+        tolerance: HISTOGRAM_LOSS - 1,
       });
     }
     await checkOutput(spec, dense, base, index, context);
@@ -127,8 +127,8 @@ function checkChoice(
   const spent = Math.max(...meta.tensor(`cost_total.${index}`).toFloat32());
   context.report(`cost by histogram of variant ${index}`, {
     ok: cost <= Math.max(variant.budget, spent) + 1e-6,
-    maxError: cost,
-    tolerance: variant.budget,
+    maxError: Math.max(0, cost - Math.max(variant.budget, spent)),
+    tolerance: 1e-6,
   });
 }
 
@@ -166,9 +166,16 @@ function compareBins(got: ArrayLike<number>, expected: ArrayLike<number>): Outco
     const ratio = Math.max(got[at] / expected[at], expected[at] / got[at]);
     worst = Number.isFinite(ratio) ? Math.max(worst, ratio) : Number.POSITIVE_INFINITY;
     if (!(ratio <= BIN * 1.001))
-      return { ok: false, maxError: worst, tolerance: BIN, firstIndex: [at], got: got[at], expected: expected[at] };
+      return {
+        ok: false,
+        maxError: worst - 1,
+        tolerance: BIN - 1,
+        firstIndex: [at],
+        got: got[at],
+        expected: expected[at],
+      };
   }
-  return { ok: true, maxError: worst, tolerance: BIN };
+  return { ok: true, maxError: worst - 1, tolerance: BIN - 1 };
 }
 
 /** Row lists, biases and outputs with the stored choice as input. */

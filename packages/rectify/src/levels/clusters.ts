@@ -79,6 +79,30 @@ function moveCentres(queryMean: Float64Array, assigned: Int32Array, centres: Flo
   }
 }
 
+/**
+ * How close the decisions of `clusterBlocks` are: the smallest gap between the nearest and the second nearest centre of a
+ * block, in any round, relative to the spread of the means; infinite where there is no choice.
+ */
+export function clusterMargin(queryMean: Float64Array, headDim: number, wanted: number): number {
+  const n = queryMean.length / headDim;
+  const count = Math.min(wanted, n);
+  if (count < 2) return Number.POSITIVE_INFINITY;
+  const centres = farthestBlocks(queryMean, headDim, count);
+  const assigned = new Int32Array(n);
+  let margin = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let i = 0; i < n; i++) {
+      assigned[i] = nearest(queryMean, i, centres, headDim);
+      const gaps = Array.from({ length: count }, (_, c) => distance(queryMean, i, centres, c, headDim)).sort(
+        (a, b) => a - b,
+      );
+      margin = Math.min(margin, (gaps[1] - gaps[0]) / (gaps[count - 1] || 1));
+    }
+    moveCentres(queryMean, assigned, centres, headDim);
+  }
+  return margin;
+}
+
 /** Anchors `[g, d]`: the mean of all valid queries of a cluster's blocks (levels.md section 2). */
 export function clusterAnchors(query: Float64Array, { cluster, count }: Clusters, shape: HeadShape): Float64Array {
   const { visualTokens, headDim: d, blockSize } = shape;

@@ -1,5 +1,5 @@
 import { blockCount, type HeadShape } from "@spaattn/mask";
-import { bisect } from "./bisect.js";
+import { bisect, type OnCut } from "./bisect.js";
 
 /** A few queries that stand for those of a block. */
 export interface Probes {
@@ -17,6 +17,19 @@ export interface Probes {
  * @param parts R, a power of two
  */
 export function queryProbes(query: Float64Array, shape: HeadShape, parts: number, steps: number): Probes {
+  return split(query, shape, parts, steps, () => {});
+}
+
+/** How close the decisions of `queryProbes` are: the smallest relative gap at a cut of any block. */
+export function probeMargin(query: Float64Array, shape: HeadShape, parts: number, steps: number): number {
+  let margin = Number.POSITIVE_INFINITY;
+  split(query, shape, parts, steps, (gap) => {
+    margin = Math.min(margin, gap);
+  });
+  return margin;
+}
+
+function split(query: Float64Array, shape: HeadShape, parts: number, steps: number, onCut: OnCut): Probes {
   const { visualTokens, headDim: d, blockSize } = shape;
   const n = blockCount(shape);
   const mean = new Float64Array(n * parts * d);
@@ -25,7 +38,7 @@ export function queryProbes(query: Float64Array, shape: HeadShape, parts: number
   const size = blockSize / parts;
   for (let i = 0; i < n; i++) {
     const slots = Int32Array.from({ length: blockSize }, (_, slot) => i * blockSize + slot);
-    bisect(source, slots, Math.log2(parts));
+    bisect(source, slots, Math.log2(parts), onCut);
     for (let part = 0; part < parts; part++) {
       const tokens = slots.subarray(part * size, (part + 1) * size).filter((token) => token < visualTokens);
       if (tokens.length === 0) continue;

@@ -86,7 +86,9 @@ export function chooseRow(
       let least = Number.POSITIVE_INFINITY;
       for (const option of options) {
         const total = errorOf(head, option, i, j, n) + (multiplier * option.cost) / exactCost;
-        if (total < least) [best, least] = [option.choice, total];
+        if (total >= least) continue;
+        least = total;
+        best = option.choice;
       }
     }
     choice[i * n + j] = best;

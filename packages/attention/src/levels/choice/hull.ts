@@ -20,25 +20,28 @@ export function walkHulls(
   blocks: number,
   onStep: OnStep,
 ): void {
-  const exactCost = options[options.length - 1].cost;
+  const last = options.length - 1;
+  const costs = Float64Array.from(options, ({ cost }) => cost);
+  const errors = new Float64Array(options.length);
   for (let i = first; i < end; i++)
     for (let j = 0; j < blocks; j++) {
       if (isForced(head, i, j, blocks)) continue;
-      let at = 0;
-      let error = errorOf(head, options[0], i, j, blocks);
-      for (;;) {
-        let [next, steepest, left] = [-1, 0, 0];
-        for (let o = at + 1; o < options.length; o++) {
-          const cost = options[o].cost - options[at].cost;
+      for (let o = 0; o <= last; o++) errors[o] = errorOf(head, options[o], i, j, blocks);
+      for (let at = 0; at < last; ) {
+        let next = -1;
+        let steepest = 0;
+        for (let o = at + 1; o <= last; o++) {
+          const cost = costs[o] - costs[at];
           // Leaves of one token cost as much as the exact block, and are it.
-          if (cost === 0) continue;
-          const to = errorOf(head, options[o], i, j, blocks);
-          const slope = ((error - to) * exactCost) / cost;
-          if (slope > steepest) [next, steepest, left] = [o, slope, to];
+          const slope = cost > 0 ? ((errors[at] - errors[o]) * costs[last]) / cost : 0;
+          if (slope > steepest) {
+            steepest = slope;
+            next = o;
+          }
         }
         if (next < 0) break;
-        onStep(steepest, options[next].cost - options[at].cost);
-        [at, error] = [next, left];
+        onStep(steepest, costs[next] - costs[at]);
+        at = next;
       }
     }
 }

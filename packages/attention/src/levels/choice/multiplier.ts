@@ -50,9 +50,13 @@ export function findMultiplier(
 /** The steepest slope of a bin that does not fit: at that multiplier every step up to it is taken, and itself not. */
 function withinBin(walk: (onStep: OnStep) => void, bin: number, room: number): number {
   const steps: { slope: number; cost: number }[] = [];
+  const lower = bin < LOWEST ? 0 : edgeOf(bin - 1);
+  const upper = bin === HIGHEST ? Number.POSITIVE_INFINITY : edgeOf(bin + 2);
   walk((slope, cost) => {
-    // Below the lowest bin whatever is left counts as one.
-    if (binOf(slope) === bin || (bin < LOWEST && binOf(slope) < LOWEST)) steps.push({ slope, cost });
+    // Most steps are far from the bin: a logarithm is asked for near it alone. Below the lowest bin all count as one.
+    if (slope < lower || slope > upper) return;
+    const own = binOf(slope);
+    if (own === bin || (bin < LOWEST && own < LOWEST)) steps.push({ slope, cost });
   });
   steps.sort((a, b) => b.slope - a.slope);
   let left = room;
