@@ -40,12 +40,12 @@ class MatmulJob {
 
 const PLACE: usize = (K.DEPTH + 4) << 2;
 
-/** Unit: `rows` rows by 64 columns; all row ranges of one column range first. */
+/** Unit: `rows` rows by 64 columns; all columns of the same rows first, so that the rows stay in the cache. */
 export function matmul(job: usize, unit: i32, scratch: usize): void {
   const j = changetype<MatmulJob>(job);
-  const chunks = (j.m + j.rows - 1) / j.rows;
-  const first = (unit % chunks) * j.rows;
-  const column = (unit / chunks) * K.TASK_COLUMNS;
+  const across = (j.n + K.TASK_COLUMNS - 1) / K.TASK_COLUMNS;
+  const first = (unit / across) * j.rows;
+  const column = (unit % across) * K.TASK_COLUMNS;
   const count = min(j.rows, j.m - first);
   const columns = min(K.TASK_COLUMNS, j.n - column);
   const sums = scratch;
