@@ -57,12 +57,13 @@ export function matmul(job: usize, unit: i32, scratch: usize): void {
   } else {
     const zeros = work + PLACE * 5;
     const panels = zeros + (<usize>j.depth << 2) + 16;
-    const table = panels + PLACE * 16;
+    const table = panels + PLACE * K.TASK_COLUMNS;
     fillTable(j, first, count, table, zeros);
-    products(j, j.weight, j.weightType, count, column, columns, sums, work, panels, table);
-    if (j.weight2 != 0) products(j, j.weight2, j.weightType2, count, column, columns, sums2, work, panels, table);
+    if (j.weight2 != 0) products(j, j.weight2, j.weightType2, first, count, column, columns, sums2, 0, work, panels, table);
+    products(j, j.weight, j.weightType, first, count, column, columns, sums, sums2, work, panels, table);
+    return;
   }
-  for (let r = 0; r < count; r++) finish(j, first + r, column, columns, sums + <usize>r * SUM_ROW, sums2 + <usize>r * SUM_ROW);
+  finishRows(j, first, 0, count, column, columns, sums, sums2);
 }
 
 function fillTable(j: MatmulJob, first: i32, count: i32, table: usize, zeros: usize): void {
@@ -82,38 +83,74 @@ function fillTable(j: MatmulJob, first: i32, count: i32, table: usize, zeros: us
     }
 }
 
+/** Rows that go through all panels, and are finished, while they are in the nearest cache. */
+const STRIP = 64;
+
+/** The products of a task; finishes its rows where `sums2` (for gated pairs: the other products) is given. */
 function products(
   j: MatmulJob,
   weight: usize,
   dtype: i32,
+  first: i32,
   count: i32,
   column: i32,
   columns: i32,
   sums: usize,
+  sums2: usize,
   work: usize,
   panels: usize,
   table: usize,
 ): void {
-  const groups = (count + 7) >> 3;
   // Whole taps at a time where several fit, else a part of one.
   const together = max(1, K.DEPTH / j.depth);
   for (let tap = 0; tap < j.taps; tap += together) {
     const taps = min(together, j.taps - tap);
     for (let k = 0; k < j.depth; k += K.DEPTH) {
       const depth = min(K.DEPTH, j.depth - k);
-      const length = taps * depth;
-      let panel = panels;
-      for (let n = 0; n < columns; ) {
-        const left = columns - n;
-        const width = left > 8 ? 16 : left > 4 ? 8 : 4;
-        unpackPanel(weight, dtype, j.weightBytes, column + n, min(width, left), tap * j.depth + k, length, panel, width, work);
-        const fresh = tap == 0 && k == 0;
-        const to = sums + (<usize>n << 2);
-        panelProduct(width, table, groups, j.taps, tap, taps, <usize>k << 2, <usize>depth << 2, panel, to, fresh);
-        n += width;
+      unpackPanels(j, weight, dtype, column, columns, tap * j.depth + k, taps * depth, panels, work);
+      const last = tap + taps == j.taps && k + depth == j.depth;
+      const fresh = tap == 0 && k == 0;
+      for (let row = 0; row < count; row += STRIP) {
+        const rows = min(STRIP, count - row);
+        const lines = table + (<usize>((row >> 3) * j.taps) << 5);
+        const out = sums + <usize>row * SUM_ROW;
+        for (let n = 0; n < columns; n += 16) {
+          const width = panelWidth(columns - n);
+          const panel = panels + (<usize>n >> 4) * PLACE * 16;
+          const to = out + (<usize>n << 2);
+          panelProduct(width, lines, (rows + 7) >> 3, j.taps, tap, taps, <usize>k << 2, <usize>depth << 2, panel, to, fresh);
+        }
+        if (last && sums2 != 0) finishRows(j, first, row, rows, column, columns, sums, sums2);
       }
     }
   }
+}
+
+/** Columns of a panel where so many are left. */
+@inline function panelWidth(left: i32): i32 {
+  return left > 8 ? 16 : left > 4 ? 8 : 4;
+}
+
+function unpackPanels(
+  j: MatmulJob,
+  weight: usize,
+  dtype: i32,
+  column: i32,
+  columns: i32,
+  first: i32,
+  count: i32,
+  panels: usize,
+  work: usize,
+): void {
+  for (let n = 0; n < columns; n += 16, panels += PLACE * 16) {
+    const left = columns - n;
+    unpackPanel(weight, dtype, j.weightBytes, column + n, min(16, left), first, count, panels, panelWidth(left), work);
+  }
+}
+
+function finishRows(j: MatmulJob, first: i32, row: i32, rows: i32, column: i32, columns: i32, sums: usize, sums2: usize): void {
+  for (let r = row; r < row + rows; r++)
+    finish(j, first + r, column, columns, sums + <usize>r * SUM_ROW, sums2 + <usize>r * SUM_ROW);
 }
 
 /** One to five rows: products with the weight's rows as they lie, which only has to be read. */
@@ -152,9 +189,11 @@ function fewRows(j: MatmulJob, weight: usize, dtype: i32, column: i32, columns: 
 
 /** Everything behind the product, one row; loads past the last column read what is not used. */
 function finish(j: MatmulJob, row: i32, column: i32, columns: i32, sums: usize, sums2: usize): void {
-  shift(sums, j.scale, j.scaleStep, j.bias, column, columns);
-  if (j.activation != K.NONE) apply(j.activation, sums, sums, (columns + 3) & ~3, 0, 0);
   const pair = j.weight2 != 0;
+  // Without anything between them the bias is added in the last pass.
+  const plain = !pair && j.activation == K.NONE && j.scale == 0;
+  if (!plain) shift(sums, j.scale, j.scaleStep, j.bias, column, columns);
+  if (j.activation != K.NONE) apply(j.activation, sums, sums, (columns + 3) & ~3, 0, 0);
   if (pair) shift(sums2, j.scale2, j.scaleStep2, j.bias2, column, columns);
   const offset = <usize>column << 2;
   const line = <usize>row * <usize>j.n * 4 + offset;
@@ -162,9 +201,11 @@ function finish(j: MatmulJob, row: i32, column: i32, columns: i32, sums: usize, 
   const residual = j.residual + line;
   const gate =
     j.gate != 0 ? j.gate + <usize>modulationRow(changetype<Modulation>(j.modulation), row) * <usize>j.n * 4 + offset : 0;
+  const bias: usize = plain && j.bias != 0 ? j.bias + offset : 0;
   let x: usize = 0;
   for (const end = <usize>columns << 2; x < end; x += 16) {
     let v = v128.load(sums + x);
+    if (bias != 0) v = f32x4.add(v, v128.load(bias + x));
     if (pair) v = f32x4.mul(v, v128.load(sums2 + x));
     if (gate != 0) v = f32x4.mul(v, v128.load(gate + x));
     if (j.residual != 0) v = f32x4.add(v, v128.load(residual + x));
