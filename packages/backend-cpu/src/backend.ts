@@ -46,6 +46,8 @@ import { checkTensors, hostTensor } from "./check.js";
 import type { NetworkCrew } from "./crew/crew.js";
 import { disposedError, outOfMemory } from "./errors.js";
 import { fuse } from "./fuse.js";
+import { levelsParameters } from "./levels/parameters.js";
+import { LevelsProgram } from "./levels/program.js";
 import { permuteTokens } from "./permute.js";
 import { FusedProgram } from "./program.js";
 import type { Runtime } from "./runtime.js";
@@ -126,6 +128,8 @@ export class CpuBackend implements Backend, Device {
 
   async prepare(plan: Plan): Promise<Program> {
     this.#alive();
+    const levels = levelsParameters(plan);
+    if (levels) return new LevelsProgram(this.runtime, plan, levels);
     const fused = fuse(plan);
     if (!fused) return interpret(this, plan);
     return new FusedProgram(this.runtime, plan, fused);

@@ -1,8 +1,16 @@
 import type { Backend } from "@spaattn/attention";
-import { type BackendProvider, type Device, type ProbeResult, SpaAttnError } from "@spaattn/core";
+import {
+  type BackendProvider,
+  checkFields,
+  checkFlag,
+  type Device,
+  describeValue,
+  type ProbeResult,
+  SpaAttnError,
+} from "@spaattn/core";
 import { CpuBackend } from "./backend.js";
 import { Runtime } from "./runtime.js";
-import { bestKernel, canRun, type KernelKind } from "./wasm/module.js";
+import { bestKernel, canRun, compileObstacle, type KernelKind } from "./wasm/module.js";
 
 export interface CpuOptions {
   /** Worker threads; 1 works on the calling thread in short slices. Default: one per core, at most 16. */
@@ -18,6 +26,9 @@ export interface CpuOptions {
 const DEFAULT_LIMIT = 1.5e9;
 const MOST_THREADS = 16;
 const KERNELS = ["auto", "simd", "relaxed"];
+
+const NO_WASM =
+  "Allow 'wasm-unsafe-eval' in script-src of the page's content security policy, or use the WebGPU backend.";
 
 const cores = (): number =>
   globalThis.process?.getBuiltinModule?.("node:os").availableParallelism() ??
@@ -41,6 +52,9 @@ export const cpu: BackendProvider<CpuOptions, Backend & Device> = {
   async probe(): Promise<ProbeResult> {
     const kernel = bestKernel();
     if (!kernel) return { available: false, ...NO_SIMD };
+    const obstacle = await compileObstacle(kernel);
+    if (obstacle)
+      return { available: false, reason: `WebAssembly cannot be compiled: ${obstacle.message}`, remedy: NO_WASM };
     const threads = Math.min(cores(), MOST_THREADS);
     return {
       available: true,
@@ -50,13 +64,15 @@ export const cpu: BackendProvider<CpuOptions, Backend & Device> = {
   },
 
   async create(options: CpuOptions = {}): Promise<CpuBackend> {
+    checkFields("options", options, ["threads", "kernel", "memoryLimit", "sharedMemory"]);
+    checkFlag("options.sharedMemory", options.sharedMemory);
     const { threads = Math.min(cores(), MOST_THREADS), kernel = "auto", memoryLimit = DEFAULT_LIMIT } = options;
     if (!Number.isInteger(threads) || threads < 1 || threads > 256)
-      throw new RangeError(`options.threads must be an integer from 1 to 256, got ${threads}`);
-    if (!(memoryLimit > 0 && memoryLimit <= 4e9))
-      throw new RangeError(`options.memoryLimit must be between 0 and 4e9 bytes, got ${memoryLimit}`);
+      throw new RangeError(`options.threads must be an integer from 1 to 256, got ${describeValue(threads)}`);
+    if (typeof memoryLimit !== "number" || !(memoryLimit > 0 && memoryLimit <= 4e9))
+      throw new RangeError(`options.memoryLimit must be between 0 and 4e9 bytes, got ${describeValue(memoryLimit)}`);
     if (!KERNELS.includes(kernel))
-      throw new RangeError(`options.kernel must be ${KERNELS.join(" or ")}, got ${String(kernel)}`);
+      throw new RangeError(`options.kernel must be ${KERNELS.join(" or ")}, got ${describeValue(kernel)}`);
     const best = bestKernel();
     if (!best)
       throw new SpaAttnError("BackendUnavailable", `The cpu backend cannot run: ${NO_SIMD.reason}.`, {
@@ -71,6 +87,12 @@ export const cpu: BackendProvider<CpuOptions, Backend & Device> = {
       });
     const sharedMemory = (options.sharedMemory ?? true) && mayShare();
     const kind = kernel === "auto" ? best : kernel;
+    const obstacle = await compileObstacle(kind);
+    if (obstacle)
+      throw new SpaAttnError("BackendUnavailable", `The ${kind} kernels cannot be compiled: ${obstacle.message}`, {
+        remedy: NO_WASM,
+        cause: obstacle,
+      });
     return new CpuBackend(new Runtime({ kernel: kind, threads, memoryLimit, sharedMemory }));
   },
 };

@@ -1,5 +1,5 @@
 import type { RunOptions, StepTiming } from "@spaattn/attention";
-import { isSpaAttnError, throwIfAborted } from "@spaattn/core";
+import { guardCallbacks, isSpaAttnError, throwIfAborted } from "@spaattn/core";
 import type { Crew, NetworkCrew } from "./crew/crew.js";
 import { InlineCrew } from "./crew/inline.js";
 import { RemoteCrew } from "./crew/remote.js";
@@ -57,9 +57,21 @@ export class Runtime {
   /** Runs the work after whatever was asked for before. */
   execute(work: Work, tensors: Tensors, options: RunOptions): Promise<StepTiming[]> {
     this.checkFits(work);
-    return this.turn(options.signal, async () =>
-      execute(work, tensors, await this.#crews(work), this.options.memoryLimit, options),
+    return this.use(operations(work), options, (crews, limit, guarded) =>
+      execute(work, tensors, crews, limit, guarded),
     );
+  }
+
+  /** Lets a job of about so many operations use the threads after whatever was asked for before. */
+  use<T>(
+    operations: number,
+    options: RunOptions,
+    job: (crews: readonly Crew[], limit: number, options: RunOptions) => Promise<T>,
+  ): Promise<T> {
+    return this.turn(options.signal, async () => {
+      const crews = await this.#crews(operations);
+      return guardCallbacks(options, ["onProgress"], (guarded) => job(crews, this.options.memoryLimit, guarded));
+    });
   }
 
   /** Lets `body` use the threads after whatever was asked for before. */
@@ -94,8 +106,8 @@ export class Runtime {
     this.#dropPool();
   }
 
-  async #crews(work: Work): Promise<readonly Crew[]> {
-    if (this.options.threads === 1 || operations(work) < WORTH_THREADS) return [await this.#calling()];
+  async #crews(operations: number): Promise<readonly Crew[]> {
+    if (this.options.threads === 1 || operations < WORTH_THREADS) return [await this.#calling()];
     return this.#threads();
   }
 

@@ -35,7 +35,22 @@ function once(key: string, text: () => Promise<string>, shared: boolean): Promis
   if (known) return known;
   const module = text().then((base64) => WebAssembly.compile(bytesOf(base64, shared)));
   modules.set(key, module);
+  // A failure is not remembered: it may be of memory, and pass.
+  module.catch(() => modules.delete(key));
   return module;
+}
+
+/**
+ * Why the engine refuses to compile what it could run, such as a page's content security policy without
+ * `'wasm-unsafe-eval'`; undefined when it compiles. `WebAssembly.validate` says nothing of that.
+ */
+export async function compileObstacle(kind: KernelKind): Promise<Error | undefined> {
+  try {
+    await compiled(kind, false);
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 function bytesOf(base64: string, shared: boolean): Uint8Array<ArrayBuffer> {
