@@ -8,6 +8,7 @@ import { openWeights, readJson } from "@spaattn/weights";
 import { directoryFolder, withSafetensors } from "@spaattn/weights/node";
 import { expect } from "vitest";
 import type { Config, Probe } from "../src/index.js";
+import { runOnCpu } from "./on-cpu.js";
 
 const GOLDEN = fileURLToPath(new URL("../../../../shared/golden/diffusion/", import.meta.url));
 
@@ -65,7 +66,8 @@ export const builderFor = (weights: Tensors): Builder =>
   new Builder({ weightSpec: (name): TensorSpec | undefined => weights.get(name) });
 
 /**
- * Records a network, runs it on the float64 oracle and returns its results and everything it showed to the probe.
+ * Records a network, runs it on the float64 oracle and returns its results and everything it showed to the probe; the CPU
+ * backend must give the same.
  *
  * @param states what goes on from run to run; missing ones begin as NaN
  * @param record returns the results by name; declares inputs under the names of `inputs`
@@ -96,8 +98,10 @@ export async function run(
     read.set(name, new HostTensor(dtype, shape));
     bindings[`out/${name}`] = tensorOf(read, name);
   }
+  const differences = await runOnCpu(plan, bindings);
   const device = await reference.create();
   await (await device.compile(plan)).run(bindings);
+  expect(differences(bindings)).toEqual([]);
   return read;
 }
 
