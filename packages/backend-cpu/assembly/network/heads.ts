@@ -1,5 +1,6 @@
 import { copyRun } from "./move";
-import { squares, total, writeRow } from "./norm";
+import { writeRow } from "./norm-row";
+import { squares, total } from "./statistics";
 
 @unmanaged
 class HeadsJob {

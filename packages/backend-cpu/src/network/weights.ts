@@ -100,3 +100,12 @@ export class WeightCache {
     if (tensor) this.#known.get(tensor)?.delete(entry.form);
   }
 }
+
+const caches = new WeakMap<NetworkCrew, WeightCache>();
+
+/** The weights in a crew's memory, shared by its programs. */
+export function weightsIn(crew: NetworkCrew): WeightCache {
+  const known = caches.get(crew) ?? new WeightCache(crew);
+  caches.set(crew, known);
+  return known;
+}
