@@ -1,7 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { canRun } from "../src/wasm/module.js";
 import { PEAK_KERNEL } from "./generated/peak.js";
+import { measureOperations, type OperationResult, operationLine } from "./operations.js";
 import { KERNELS, measureSize, type SizeResult } from "./size.js";
 import { line, targetsOf } from "./targets.js";
 import { scaling, wanLayer } from "./threads.js";
@@ -12,6 +14,9 @@ const HELP = `pnpm bench cpu [flags]: the CPU backend against its targets and it
   --head-dims 64,128
   --rounds 7            measurements per contender, contenders in turn
   --no-peers            leave onnxruntime, jax-js and tfjs out
+  --no-attention        operations of networks alone
+  --no-operations       attention alone
+  --operations TEXT     operations whose name contains TEXT
   --scaling             two threads against one (wall time: the machine must be idle)
   --layer               a full Wan2.1-1.3B layer at 480p, sparse and dense (minutes)
   --threads N           threads of --layer (default: all)
@@ -24,6 +29,9 @@ const { values: flags } = parseArgs({
     "head-dims": { type: "string", default: "64,128" },
     rounds: { type: "string", default: "7" },
     "no-peers": { type: "boolean", default: false },
+    "no-attention": { type: "boolean", default: false },
+    "no-operations": { type: "boolean", default: false },
+    operations: { type: "string", default: "" },
     scaling: { type: "boolean", default: false },
     layer: { type: "boolean", default: false },
     threads: { type: "string" },
@@ -44,7 +52,12 @@ const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
 const peak = (passes: number) => (instance.exports.peak as (passes: number, factor: number) => number)(passes, 1);
 
 console.log(`${cpus()[0]?.model.trim()}, Node ${process.version}, load ${loadavg()[0].toFixed(1)}`);
-const report: { sizes: SizeResult[]; scaling?: object; layer?: object } = { sizes: [] };
+const report: {
+  sizes: SizeResult[];
+  operations: Record<string, OperationResult[]>;
+  scaling?: object;
+  layer?: object;
+} = { sizes: [], operations: {} };
 
 function print(result: SizeResult): void {
   const { tokens, headDim, ms, spent, agreement, skipped } = result;
@@ -70,12 +83,18 @@ function print(result: SizeResult): void {
   }
 }
 
-for (const tokens of list(flags.sizes))
+for (const tokens of flags["no-attention"] ? [] : list(flags.sizes))
   for (const headDim of list(flags["head-dims"])) {
     const result = await measureSize(tokens, headDim, { rounds, withPeers: !flags["no-peers"], peak });
     report.sizes.push(result);
     print(result);
   }
+for (const kernel of flags["no-operations"] ? [] : KERNELS.filter(canRun)) {
+  console.log(`\nOperations of networks, ${kernel} kernels, one thread`);
+  const results = await measureOperations(Math.max(rounds, 9), peak, kernel, flags.operations);
+  report.operations[kernel] = results;
+  for (const result of results) console.log(operationLine(result));
+}
 if (flags.scaling) {
   const found = await scaling(rounds);
   report.scaling = found;

@@ -181,7 +181,7 @@ export class CpuBackend implements Backend, Device {
   /** A tensor's contents change: copies of it in the kernels' memory are stale. */
   async #forget(tensor: HostTensor): Promise<void> {
     if (!this.#network) return;
-    const { weightsIn } = await this.#network;
+    const { weightsIn } = await import("./network/weights.js");
     const crew: NetworkCrew = await this.runtime.networkCrew();
     await this.runtime.turn(undefined, async () => weightsIn(crew).forget(tensor));
   }

@@ -29,7 +29,6 @@ export class Runtime {
   #last: Promise<unknown> = Promise.resolve();
   #inline: Promise<InlineCrew> | undefined;
   #pool: readonly Crew[] | undefined;
-  #lost = 0;
 
   constructor(readonly options: RuntimeOptions) {
     this.kernel = options.kernel;
@@ -42,11 +41,6 @@ export class Runtime {
   /** Threads that work on one network. */
   get networkThreads(): number {
     return this.options.sharedMemory ? this.options.threads : 1;
-  }
-
-  /** How often threads were lost, and with them everything in their memory. */
-  get generation(): number {
-    return this.#lost;
   }
 
   /** Throws `OutOfMemory` when the work cannot run within the memory limit. */
@@ -134,7 +128,6 @@ export class Runtime {
   }
 
   #dropPool(): void {
-    this.#lost++;
     for (const crew of this.#pool ?? []) crew.dispose();
     this.#pool = undefined;
   }

@@ -57,14 +57,14 @@ describe.skipIf(!found)("in headless Chromium", () => {
     });
     afterAll(() => void server.close());
 
-    const check = async (options: object) => {
+    const check = async (options: object, call: "check" | "checkNetworks" = "check") => {
       const page = await browser.newPage();
       const errors: string[] = [];
       page.on("pageerror", (error) => errors.push(error.message));
       await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
       const result = await page.evaluate(
-        (given) => (globalThis as unknown as { check: (o: object) => Promise<never> }).check(given),
-        options,
+        ([name, given]) => (globalThis as unknown as Record<string, (o: object) => Promise<never>>)[name](given),
+        [call, options] as const,
       );
       await page.close();
       expect(errors).toEqual([]);
@@ -87,6 +87,12 @@ describe.skipIf(!found)("in headless Chromium", () => {
         expect(details.sharedMemory).toBe(String(isolated));
         expect(["simd", "relaxed"]).toContain(details.kernel);
       }
+    }, 240_000);
+
+    it("runs networks", async () => {
+      const { passed, failures } = await check({ threads: 2, filter: "linear" }, "checkNetworks");
+      expect(failures).toEqual([]);
+      expect(passed).toBeGreaterThan(20);
     }, 240_000);
 
     // The larger ones go to the threads, on shared or private memory.

@@ -5,7 +5,7 @@ import { exp2, LOG2E, madd } from "../math";
 @inline export function exp4(x: v128): v128 {
   const y = f32x4.mul(x, f32x4.splat(LOG2E));
   // exp2 takes an integer part from -100; the rest is a second factor, so that the ends are exact enough.
-  const near = f32x4.pmin(f32x4.splat(127.5), f32x4.pmax(f32x4.splat(-126), y));
+  const near = f32x4.pmax(f32x4.pmin(y, f32x4.splat(127.5)), f32x4.splat(-126));
   const result = exp2Whole(near);
   const tiny = f32x4.lt(y, f32x4.splat(-126));
   const huge = f32x4.gt(y, f32x4.splat(128));
@@ -13,30 +13,33 @@ import { exp2, LOG2E, madd } from "../math";
   return v128.bitselect(bounded, x, f32x4.eq(x, x));
 }
 
-/** 2^x for x in [-126, 127.5]; as `exp2` of ../math, which stops at -100. */
+/** 2^x for x in [-126, 127.5]; the polynomial of `exp2` in ../math, which stops at -100. */
 @inline function exp2Whole(x: v128): v128 {
   const t = f32x4.add(x, f32x4.splat(12582912));
   const r = f32x4.sub(x, f32x4.sub(t, f32x4.splat(12582912)));
-  let p = f32x4.splat(0.000154035304);
-  p = madd(p, r, f32x4.splat(0.00133335581));
-  p = madd(p, r, f32x4.splat(0.00961812910));
-  p = madd(p, r, f32x4.splat(0.0555041087));
-  p = madd(p, r, f32x4.splat(0.240226507));
-  p = madd(p, r, f32x4.splat(0.693147181));
+  let p = f32x4.splat(0.00133988929);
+  p = madd(p, r, f32x4.splat(0.00961803351));
+  p = madd(p, r, f32x4.splat(0.0555032814));
+  p = madd(p, r, f32x4.splat(0.240226462));
+  p = madd(p, r, f32x4.splat(0.693147182));
   p = madd(p, r, f32x4.splat(1));
   return i32x4.add(p, i32x4.shl(t, 23));
 }
 
 /** 1 / (1 + 2^-x); exactly 1 and 0 far out, NaN stays. */
 @inline function logistic2(x: v128): v128 {
-  const bounded = f32x4.max(f32x4.splat(-126), f32x4.min(f32x4.splat(126), x));
+  // In this order NaN stays.
+  const bounded = f32x4.pmax(f32x4.pmin(x, f32x4.splat(126)), f32x4.splat(-126));
   return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exp2Whole(f32x4.neg(bounded))));
 }
 
+/** x * weight, where the weight of large negative numbers is as small as a normal number gets and not yet nothing. */
+@inline function weighed(x: v128, weight: v128): v128 {
+  return f32x4.mul(f32x4.pmax(x, f32x4.splat(-1e25)), weight);
+}
+
 @inline function silu(x: v128, slope: f32): v128 {
-  const y = f32x4.mul(x, logistic2(f32x4.mul(x, f32x4.splat(slope * LOG2E))));
-  // Minus infinity times nothing is no number; the limit is nothing.
-  return v128.andnot(y, f32x4.lt(x, f32x4.splat(-1e30)));
+  return weighed(x, logistic2(f32x4.mul(x, f32x4.splat(slope * LOG2E))));
 }
 
 /** tanh: an odd polynomial near 0, where the quotient would lose digits. */
@@ -57,8 +60,7 @@ import { exp2, LOG2E, madd } from "../math";
 @inline function geluTanh(x: v128): v128 {
   const z = f32x4.mul(x, x);
   const u = f32x4.mul(x, madd(z, f32x4.splat(2.302208198 * 0.044715), f32x4.splat(2.302208198)));
-  const y = f32x4.mul(x, logistic2(u));
-  return v128.andnot(y, f32x4.lt(x, f32x4.splat(-1e10)));
+  return weighed(x, logistic2(u));
 }
 
 /**

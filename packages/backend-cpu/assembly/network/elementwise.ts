@@ -1,3 +1,4 @@
+import { madd } from "../math";
 import { apply } from "./activation";
 
 /** Stores the first `count` (1 to 4) lanes. */
@@ -49,20 +50,22 @@ class BinaryJob {
 }
 
 @inline function binaryRow(kind: i32, a: usize, b: usize, stepA: i32, stepB: i32, y: usize, count: i32): void {
-  const bytes = <usize>count << 2;
-  if (stepA && stepB)
-    for (let x: usize = 0; x < bytes; x += 16)
-      storeSome(y + x, combineTwo(kind, v128.load(a + x), v128.load(b + x)), <i32>(bytes - x) >> 2);
+  const whole = <usize>(count & ~3) << 2;
+  let x: usize = 0;
+  if (stepA && stepB) for (; x < whole; x += 16) v128.store(y + x, combineTwo(kind, v128.load(a + x), v128.load(b + x)));
   else if (stepA) {
     const one = v128.load32_splat(b);
-    for (let x: usize = 0; x < bytes; x += 16)
-      storeSome(y + x, combineTwo(kind, v128.load(a + x), one), <i32>(bytes - x) >> 2);
-  } else {
+    for (; x < whole; x += 16) v128.store(y + x, combineTwo(kind, v128.load(a + x), one));
+  } else if (stepB) {
     const one = v128.load32_splat(a);
-    for (let x: usize = 0; x < bytes; x += 16) {
-      const other = stepB ? v128.load(b + x) : v128.load32_splat(b);
-      storeSome(y + x, combineTwo(kind, one, other), <i32>(bytes - x) >> 2);
-    }
+    for (; x < whole; x += 16) v128.store(y + x, combineTwo(kind, one, v128.load(b + x)));
+  } else {
+    const one = combineTwo(kind, v128.load32_splat(a), v128.load32_splat(b));
+    for (; x < whole; x += 16) v128.store(y + x, one);
+  }
+  if (count & 3) {
+    const p = stepA ? v128.load(a + x) : v128.load32_splat(a);
+    storeSome(y + x, combineTwo(kind, p, stepB ? v128.load(b + x) : v128.load32_splat(b)), count & 3);
   }
 }
 
@@ -159,10 +162,11 @@ export function combine(job: usize, unit: i32): void {
 
 function addTerm(x: usize, c: f32, y: usize, count: i32, first: bool): void {
   const f = f32x4.splat(c);
-  const bytes = <usize>count << 2;
-  if (first)
-    for (let i: usize = 0; i < bytes; i += 16) storeSome(y + i, f32x4.mul(f, v128.load(x + i)), <i32>(bytes - i) >> 2);
-  else
-    for (let i: usize = 0; i < bytes; i += 16)
-      storeSome(y + i, f32x4.add(v128.load(y + i), f32x4.mul(f, v128.load(x + i))), <i32>(bytes - i) >> 2);
+  const whole = <usize>(count & ~3) << 2;
+  let i: usize = 0;
+  if (first) for (; i < whole; i += 16) v128.store(y + i, f32x4.mul(f, v128.load(x + i)));
+  else for (; i < whole; i += 16) v128.store(y + i, madd(f, v128.load(x + i), v128.load(y + i)));
+  if ((count & 3) == 0) return;
+  const v = f32x4.mul(f, v128.load(x + i));
+  storeSome(y + i, first ? v : f32x4.add(v128.load(y + i), v), count & 3);
 }

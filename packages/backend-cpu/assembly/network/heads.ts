@@ -1,4 +1,6 @@
-import { squares, total, writeRow } from "./norm";
+import { copyRun } from "./move";
+import { writeRow } from "./norm-row";
+import { squares, total } from "./statistics";
 
 @unmanaged
 class HeadsJob {
@@ -36,7 +38,7 @@ function normalise(j: HeadsJob, from: usize, to: usize, weight: usize, bias: usi
   for (let g = 0; g < groups; g++, from += <usize>d << 2, to += <usize>d << 2) {
     const mean = j.norm == 2 ? total(from, d) / <f64>d : 0;
     const factor = 1 / Math.sqrt(squares(from, d, mean) / <f64>d + <f64>j.eps);
-    writeRow(from, to, d, mean, factor, weight, bias, 0, 0);
+    writeRow(from, to, d, mean, factor, weight, bias);
   }
 }
 
@@ -99,7 +101,7 @@ export function heads(job: usize, unit: i32, scratch: usize): void {
     const turns = j.rotary != 0 && !isText && token < j.rotated;
     let to = j.y + <usize>(item * j.heads * all + i) * d;
     for (let h = 0; h < j.heads; h++, from += d, to += <usize>all * d) {
-      if (!turns) memory.copy(to, from, d);
+      if (!turns) copyRun(from, to, d);
       else if (j.rotary == 1) rotateInterleaved(from, to, j.width, j.cos + angle, j.sin + angle);
       else rotateHalf(from, to, j.width, j.cos + angle, j.sin + angle);
     }
@@ -135,6 +137,6 @@ export function merge(job: usize, unit: i32): void {
     const token = isText ? i - j.tokens : j.order != 0 ? load<i32>(j.order + (<usize>i << 2)) : i;
     let to = isText ? j.textY + <usize>(item * j.text + token) * row : j.y + <usize>(item * j.tokens + token) * row;
     let from = j.x + <usize>(item * j.heads * all + i) * bytes;
-    for (let h = 0; h < j.heads; h++, to += bytes, from += <usize>all * bytes) memory.copy(to, from, bytes);
+    for (let h = 0; h < j.heads; h++, to += bytes, from += <usize>all * bytes) copyRun(from, to, bytes);
   }
 }

@@ -2,10 +2,11 @@ import * as K from "../../src/network/kernels";
 import { dense, packKeys } from "./dense";
 import { binary, combine, unary } from "./elementwise";
 import { embed, timestep } from "./embed";
+import { groupApply, groupSums } from "./group-norm";
 import { heads, merge } from "./heads";
 import { matmul } from "./matmul";
 import { fill, move } from "./move";
-import { groupApply, groupSums, norm } from "./norm";
+import { norm } from "./norm";
 import { convert } from "./numbers";
 import { finishMean, mean, sumAbsolute } from "./reduce";
 

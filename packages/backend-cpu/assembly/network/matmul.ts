@@ -1,51 +1,18 @@
 import * as K from "../../src/network/kernels";
 import { dotFour } from "../rows";
-import { apply } from "./activation";
+import { finishRows, MatmulJob } from "./finish";
 import { panelProduct, SUM_ROW } from "./micro";
-import { Modulation, modulationRow } from "./modulate";
 import { rowPart, unpackPanel } from "./unpack";
 import { ConvWindow, windowTable } from "./window";
 
-/** `linear` and `conv`: rows times the rows of a weight, and what follows. All but the weights are f32. */
-@unmanaged
-class MatmulJob {
-  /** Rows `[m][k]`; unused for a convolution. */
-  x: usize;
-  window: usize;
-  weight: usize;
-  weight2: usize;
-  weightType: i32;
-  weightType2: i32;
-  m: i32;
-  n: i32;
-  /** Numbers a row of the weight has: taps * depth. */
-  taps: i32;
-  depth: i32;
-  weightBytes: i32;
-  /** Rows and columns of one task. */
-  rows: i32;
-  scale: usize;
-  /** 4, or 0 where one number scales all rows. */
-  scaleStep: i32;
-  scale2: usize;
-  scaleStep2: i32;
-  bias: usize;
-  bias2: usize;
-  activation: i32;
-  gate: usize;
-  modulation: usize;
-  residual: usize;
-  y: usize;
-}
-
 const PLACE: usize = (K.DEPTH + 4) << 2;
 
-/** Unit: `rows` rows by 64 columns; all row ranges of one column range first. */
+/** Unit: `rows` rows by 64 columns; all columns of the same rows first, so that the rows stay in the cache. */
 export function matmul(job: usize, unit: i32, scratch: usize): void {
   const j = changetype<MatmulJob>(job);
-  const chunks = (j.m + j.rows - 1) / j.rows;
-  const first = (unit % chunks) * j.rows;
-  const column = (unit / chunks) * K.TASK_COLUMNS;
+  const across = (j.n + K.TASK_COLUMNS - 1) / K.TASK_COLUMNS;
+  const first = (unit / across) * j.rows;
+  const column = (unit % across) * K.TASK_COLUMNS;
   const count = min(j.rows, j.m - first);
   const columns = min(K.TASK_COLUMNS, j.n - column);
   const sums = scratch;
@@ -57,12 +24,13 @@ export function matmul(job: usize, unit: i32, scratch: usize): void {
   } else {
     const zeros = work + PLACE * 5;
     const panels = zeros + (<usize>j.depth << 2) + 16;
-    const table = panels + PLACE * 16;
+    const table = panels + PLACE * K.TASK_COLUMNS;
     fillTable(j, first, count, table, zeros);
-    products(j, j.weight, j.weightType, count, column, columns, sums, work, panels, table);
-    if (j.weight2 != 0) products(j, j.weight2, j.weightType2, count, column, columns, sums2, work, panels, table);
+    if (j.weight2 != 0) products(j, j.weight2, j.weightType2, first, count, column, columns, sums2, 0, work, panels, table);
+    products(j, j.weight, j.weightType, first, count, column, columns, sums, sums2, work, panels, table);
+    return;
   }
-  for (let r = 0; r < count; r++) finish(j, first + r, column, columns, sums + <usize>r * SUM_ROW, sums2 + <usize>r * SUM_ROW);
+  finishRows(j, first, 0, count, column, columns, sums, sums2);
 }
 
 function fillTable(j: MatmulJob, first: i32, count: i32, table: usize, zeros: usize): void {
@@ -82,37 +50,68 @@ function fillTable(j: MatmulJob, first: i32, count: i32, table: usize, zeros: us
     }
 }
 
+/** Rows that go through all panels, and are finished, while they are in the nearest cache. */
+const STRIP = 64;
+
+/** The products of a task; finishes its rows where `sums2` (for gated pairs: the other products) is given. */
 function products(
   j: MatmulJob,
   weight: usize,
   dtype: i32,
+  first: i32,
   count: i32,
   column: i32,
   columns: i32,
   sums: usize,
+  sums2: usize,
   work: usize,
   panels: usize,
   table: usize,
 ): void {
-  const groups = (count + 7) >> 3;
   // Whole taps at a time where several fit, else a part of one.
   const together = max(1, K.DEPTH / j.depth);
   for (let tap = 0; tap < j.taps; tap += together) {
     const taps = min(together, j.taps - tap);
     for (let k = 0; k < j.depth; k += K.DEPTH) {
       const depth = min(K.DEPTH, j.depth - k);
-      const length = taps * depth;
-      let panel = panels;
-      for (let n = 0; n < columns; ) {
-        const left = columns - n;
-        const width = left > 8 ? 16 : left > 4 ? 8 : 4;
-        unpackPanel(weight, dtype, j.weightBytes, column + n, min(width, left), tap * j.depth + k, length, panel, width, work);
-        const fresh = tap == 0 && k == 0;
-        const to = sums + (<usize>n << 2);
-        panelProduct(width, table, groups, j.taps, tap, taps, <usize>k << 2, <usize>depth << 2, panel, to, fresh);
-        n += width;
+      unpackPanels(j, weight, dtype, column, columns, tap * j.depth + k, taps * depth, panels, work);
+      const last = tap + taps == j.taps && k + depth == j.depth;
+      const fresh = tap == 0 && k == 0;
+      for (let row = 0; row < count; row += STRIP) {
+        const rows = min(STRIP, count - row);
+        const lines = table + (<usize>((row >> 3) * j.taps) << 5);
+        const out = sums + <usize>row * SUM_ROW;
+        for (let n = 0; n < columns; n += 16) {
+          const width = panelWidth(columns - n);
+          const panel = panels + (<usize>n >> 4) * PLACE * 16;
+          const to = out + (<usize>n << 2);
+          panelProduct(width, lines, (rows + 7) >> 3, j.taps, tap, taps, <usize>k << 2, <usize>depth << 2, panel, to, fresh);
+        }
+        if (last && sums2 != 0) finishRows(j, first, row, rows, column, columns, sums, sums2);
       }
     }
+  }
+}
+
+/** Columns of a panel where so many are left. */
+@inline function panelWidth(left: i32): i32 {
+  return left > 8 ? 16 : left > 4 ? 8 : 4;
+}
+
+function unpackPanels(
+  j: MatmulJob,
+  weight: usize,
+  dtype: i32,
+  column: i32,
+  columns: i32,
+  first: i32,
+  count: i32,
+  panels: usize,
+  work: usize,
+): void {
+  for (let n = 0; n < columns; n += 16, panels += PLACE * 16) {
+    const left = columns - n;
+    unpackPanel(weight, dtype, j.weightBytes, column + n, min(16, left), first, count, panels, panelWidth(left), work);
   }
 }
 
@@ -134,46 +133,4 @@ function fewRows(j: MatmulJob, weight: usize, dtype: i32, column: i32, columns: 
         v128.store(sum, k == 0 ? s : f32x4.add(v128.load(sum), s));
       }
     }
-}
-
-/** sums * scale + bias */
-@inline function shift(sums: usize, scale: usize, step: i32, bias: usize, column: i32, columns: i32): void {
-  if (scale == 0 && bias == 0) return;
-  const offset = <usize>column << 2;
-  let factor = f32x4.splat(1);
-  if (scale != 0 && step == 0) factor = v128.load32_splat(scale);
-  for (let x: usize = 0, end = <usize>columns << 2; x < end; x += 16) {
-    let v = v128.load(sums + x);
-    if (scale != 0) v = f32x4.mul(v, step == 0 ? factor : v128.load(scale + offset + x));
-    if (bias != 0) v = f32x4.add(v, v128.load(bias + offset + x));
-    v128.store(sums + x, v);
-  }
-}
-
-/** Everything behind the product, one row; loads past the last column read what is not used. */
-function finish(j: MatmulJob, row: i32, column: i32, columns: i32, sums: usize, sums2: usize): void {
-  shift(sums, j.scale, j.scaleStep, j.bias, column, columns);
-  if (j.activation != K.NONE) apply(j.activation, sums, sums, (columns + 3) & ~3, 0, 0);
-  const pair = j.weight2 != 0;
-  if (pair) shift(sums2, j.scale2, j.scaleStep2, j.bias2, column, columns);
-  const offset = <usize>column << 2;
-  const line = <usize>row * <usize>j.n * 4 + offset;
-  const to = j.y + line;
-  const residual = j.residual + line;
-  const gate =
-    j.gate != 0 ? j.gate + <usize>modulationRow(changetype<Modulation>(j.modulation), row) * <usize>j.n * 4 + offset : 0;
-  let x: usize = 0;
-  for (const end = <usize>columns << 2; x < end; x += 16) {
-    let v = v128.load(sums + x);
-    if (pair) v = f32x4.mul(v, v128.load(sums2 + x));
-    if (gate != 0) v = f32x4.mul(v, v128.load(gate + x));
-    if (j.residual != 0) v = f32x4.add(v, v128.load(residual + x));
-    if (x + 16 <= end) {
-      v128.store(to + x, v);
-      continue;
-    }
-    store<f32>(to + x, f32x4.extract_lane(v, 0));
-    if (x + 8 <= end) store<f32>(to + x, f32x4.extract_lane(v, 1), 4);
-    if (x + 12 <= end) store<f32>(to + x, f32x4.extract_lane(v, 2), 8);
-  }
 }

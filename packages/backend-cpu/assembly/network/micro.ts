@@ -3,7 +3,8 @@ import { madd } from "../math";
 /*
  * The inner products of matrix products and convolutions. Left rows are found through a table of addresses, eight rows
  * to a group and one line of eight addresses per tap, so that a convolution needs no copy of its input; the right
- * operand is a packed panel of 16, 8 or 4 columns. All keep eight accumulators and are bound by arithmetic.
+ * operand is a packed panel of 16, 8 or 4 columns. All keep eight accumulators and are bound by arithmetic. Long sums
+ * are sums of sums: every part begins at zero and is added to the parts before it, so that errors do not pile up.
  */
 
 /** Bytes of a row of the accumulators in memory: 64 columns. */
@@ -13,16 +14,6 @@ export const SUM_ROW: usize = 256;
 @inline export function tile16(table: usize, taps: i32, offset: usize, bytes: usize, b: usize, c: usize, fresh: bool): void {
   let c00 = f32x4.splat(0), c01 = f32x4.splat(0), c02 = f32x4.splat(0), c03 = f32x4.splat(0);
   let c10 = f32x4.splat(0), c11 = f32x4.splat(0), c12 = f32x4.splat(0), c13 = f32x4.splat(0);
-  if (!fresh) {
-    c00 = v128.load(c);
-    c01 = v128.load(c, 16);
-    c02 = v128.load(c, 32);
-    c03 = v128.load(c, 48);
-    c10 = v128.load(c, 256);
-    c11 = v128.load(c, 272);
-    c12 = v128.load(c, 288);
-    c13 = v128.load(c, 304);
-  }
   do {
     let p = <usize>load<u32>(table) + offset;
     let q = <usize>load<u32>(table, 4) + offset;
@@ -45,6 +36,16 @@ export const SUM_ROW: usize = 256;
       q += 4;
     } while (p < end);
   } while (--taps > 0);
+  if (!fresh) {
+    c00 = f32x4.add(c00, v128.load(c));
+    c01 = f32x4.add(c01, v128.load(c, 16));
+    c02 = f32x4.add(c02, v128.load(c, 32));
+    c03 = f32x4.add(c03, v128.load(c, 48));
+    c10 = f32x4.add(c10, v128.load(c, 256));
+    c11 = f32x4.add(c11, v128.load(c, 272));
+    c12 = f32x4.add(c12, v128.load(c, 288));
+    c13 = f32x4.add(c13, v128.load(c, 304));
+  }
   v128.store(c, c00);
   v128.store(c, c01, 16);
   v128.store(c, c02, 32);
@@ -59,16 +60,6 @@ export const SUM_ROW: usize = 256;
 @inline export function tile8(table: usize, taps: i32, offset: usize, bytes: usize, b: usize, c: usize, fresh: bool): void {
   let c00 = f32x4.splat(0), c01 = f32x4.splat(0), c10 = f32x4.splat(0), c11 = f32x4.splat(0);
   let c20 = f32x4.splat(0), c21 = f32x4.splat(0), c30 = f32x4.splat(0), c31 = f32x4.splat(0);
-  if (!fresh) {
-    c00 = v128.load(c);
-    c01 = v128.load(c, 16);
-    c10 = v128.load(c, 256);
-    c11 = v128.load(c, 272);
-    c20 = v128.load(c, 512);
-    c21 = v128.load(c, 528);
-    c30 = v128.load(c, 768);
-    c31 = v128.load(c, 784);
-  }
   do {
     let p = <usize>load<u32>(table) + offset, q = <usize>load<u32>(table, 4) + offset;
     let r = <usize>load<u32>(table, 8) + offset, s = <usize>load<u32>(table, 12) + offset;
@@ -95,6 +86,16 @@ export const SUM_ROW: usize = 256;
       s += 4;
     } while (p < end);
   } while (--taps > 0);
+  if (!fresh) {
+    c00 = f32x4.add(c00, v128.load(c));
+    c01 = f32x4.add(c01, v128.load(c, 16));
+    c10 = f32x4.add(c10, v128.load(c, 256));
+    c11 = f32x4.add(c11, v128.load(c, 272));
+    c20 = f32x4.add(c20, v128.load(c, 512));
+    c21 = f32x4.add(c21, v128.load(c, 528));
+    c30 = f32x4.add(c30, v128.load(c, 768));
+    c31 = f32x4.add(c31, v128.load(c, 784));
+  }
   v128.store(c, c00);
   v128.store(c, c01, 16);
   v128.store(c, c10, 256);
@@ -109,16 +110,6 @@ export const SUM_ROW: usize = 256;
 @inline export function tile4(table: usize, taps: i32, offset: usize, bytes: usize, b: usize, c: usize, fresh: bool): void {
   let c0 = f32x4.splat(0), c1 = f32x4.splat(0), c2 = f32x4.splat(0), c3 = f32x4.splat(0);
   let c4 = f32x4.splat(0), c5 = f32x4.splat(0), c6 = f32x4.splat(0), c7 = f32x4.splat(0);
-  if (!fresh) {
-    c0 = v128.load(c);
-    c1 = v128.load(c, 256);
-    c2 = v128.load(c, 512);
-    c3 = v128.load(c, 768);
-    c4 = v128.load(c, 1024);
-    c5 = v128.load(c, 1280);
-    c6 = v128.load(c, 1536);
-    c7 = v128.load(c, 1792);
-  }
   do {
     let p = <usize>load<u32>(table) + offset, q = <usize>load<u32>(table, 4) + offset;
     let r = <usize>load<u32>(table, 8) + offset, s = <usize>load<u32>(table, 12) + offset;
@@ -147,6 +138,16 @@ export const SUM_ROW: usize = 256;
       w += 4;
     } while (p < end);
   } while (--taps > 0);
+  if (!fresh) {
+    c0 = f32x4.add(c0, v128.load(c));
+    c1 = f32x4.add(c1, v128.load(c, 256));
+    c2 = f32x4.add(c2, v128.load(c, 512));
+    c3 = f32x4.add(c3, v128.load(c, 768));
+    c4 = f32x4.add(c4, v128.load(c, 1024));
+    c5 = f32x4.add(c5, v128.load(c, 1280));
+    c6 = f32x4.add(c6, v128.load(c, 1536));
+    c7 = f32x4.add(c7, v128.load(c, 1792));
+  }
   v128.store(c, c0);
   v128.store(c, c1, 256);
   v128.store(c, c2, 512);

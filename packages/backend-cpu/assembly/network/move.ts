@@ -59,7 +59,16 @@ function plane(j: MoveJob, from: usize, to: usize, count: i32): void {
   const qIn = <usize>j.qIn * bytes, qOut = <usize>j.qOut * bytes;
   let i = 0;
   if (bytes == 4 && j.pIn == 1 && j.qOut == 1)
-    for (; i + 4 <= count; i += 4, from += 16, to += pOut * 4) fourLines(from, to, j.q, qIn, pOut);
+    for (const whole = count & ~3; i < whole; i += 32)
+      for (let k = 0, width = min(32, whole - i); k < j.q; k += 8) {
+        // Few lines of each side at a time: where strides are powers of two they all meet in one set of the cache.
+        const q = min(8, j.q - k);
+        for (let x = 0; x < width; x += 4)
+          fourLines(from + (<usize>(i + x) << 2) + <usize>k * qIn, to + <usize>(i + x) * pOut + (<usize>k << 2), q, qIn, pOut);
+      }
+  i = bytes == 4 && j.pIn == 1 && j.qOut == 1 ? count & ~3 : 0;
+  from += pIn * <usize>i;
+  to += pOut * <usize>i;
   for (; i < count; i++, from += pIn, to += pOut) line(from, to, j.q, qIn, qOut, j.bytes);
 }
 
@@ -87,8 +96,8 @@ function line(from: usize, to: usize, q: i32, qIn: usize, qOut: usize, bytes: i3
 }
 
 /** Short runs are copied word by word: a call costs more than they do. */
-@inline function copyRun(from: usize, to: usize, bytes: usize): void {
-  if (bytes >= 128) {
+@inline export function copyRun(from: usize, to: usize, bytes: usize): void {
+  if (bytes >= 1024) {
     memory.copy(to, from, bytes);
     return;
   }

@@ -1,4 +1,4 @@
-import { total } from "./norm";
+import { total } from "./statistics";
 
 @unmanaged
 class SumJob {

@@ -15,18 +15,12 @@ const END = 65535 * 65536;
 export class Heap {
   /** Taken pieces in order of address. */
   readonly #taken: Block[] = [];
-  #used = 0;
 
   constructor(
     readonly start: number,
     /** Makes the memory so many bytes long. Throws `OutOfMemory`. */
     readonly grow: (bytes: number) => void,
   ) {}
-
-  /** Bytes taken. */
-  get used(): number {
-    return this.#used;
-  }
 
   claim(bytes: number): number {
     const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
@@ -40,14 +34,11 @@ export class Heap {
     if (at + size + SLACK_BYTES > END) throw outOfMemory(bytes);
     if (index === this.#taken.length) this.grow(at + size + SLACK_BYTES);
     this.#taken.splice(index, 0, { at, bytes: size });
-    this.#used += size;
     return at;
   }
 
   release(at: number): void {
     const index = this.#taken.findIndex((block) => block.at === at);
-    if (index < 0) return;
-    this.#used -= this.#taken[index].bytes;
-    this.#taken.splice(index, 1);
+    if (index >= 0) this.#taken.splice(index, 1);
   }
 }

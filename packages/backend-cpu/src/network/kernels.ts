@@ -64,7 +64,7 @@ export const SQRT = 11;
 // Matrix product: rows of a task, columns of a task, and numbers of a row worked through at a time.
 export const TASK_ROWS = 256;
 export const TASK_COLUMNS = 64;
-export const DEPTH = 512;
+export const DEPTH = 256;
 /** Fewer rows than this are multiplied row by row: unpacking weights into panels would not pay. */
 export const FEW_ROWS = 6;
 

@@ -20,19 +20,10 @@ import { boundTensor, boundTensors } from "./bindings.js";
 import { layOut, type MemoryLayout, type ProgramPart } from "./layout.js";
 import { NetworkProgress } from "./progress.js";
 import { type Addresses, SequenceStage } from "./stage.js";
-import { WeightCache } from "./weights.js";
+import { type WeightCache, weightsIn } from "./weights.js";
 
 /** Waking threads takes about as long as this much work. */
 const SMALL_SECONDS = 2e-4;
-
-const caches = new WeakMap<NetworkCrew, WeightCache>();
-
-/** The weights in a crew's memory, shared by its programs. */
-export function weightsIn(crew: NetworkCrew): WeightCache {
-  const known = caches.get(crew) ?? new WeightCache(crew);
-  caches.set(crew, known);
-  return known;
-}
 
 const bytesOf = (tensor: HostTensor): Uint8Array => {
   const { buffer, byteOffset, byteLength: length } = tensor.data as TypedArray;

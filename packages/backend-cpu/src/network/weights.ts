@@ -3,9 +3,12 @@ import type { NetworkCrew } from "../crew/crew.js";
 import type { Form } from "./lowering.js";
 
 interface Entry {
+  /** The cache keeps nobody's weights alive. */
+  readonly tensor: WeakRef<HostTensor>;
+  readonly form: Form;
   readonly at: number;
   readonly bytes: number;
-  /** Programs that were compiled for a plan it was bound to. */
+  /** Programs it was bound to. */
   readonly users: Set<object>;
   used: number;
 }
@@ -30,22 +33,21 @@ const formed = (tensor: HostTensor, form: Form): TypedArray =>
 
 /**
  * Weights and constants in the memory of a crew: copied once, in their own type, and kept until the programs that use
- * them are disposed. Where `limit` is reached, those that were not used for longest give way.
+ * them are disposed or the tensors are gone. Where there is no room, those that were not used for longest give way.
  */
 export class WeightCache {
-  readonly #entries = new Map<HostTensor, Map<Form, Entry>>();
+  readonly #entries = new Set<Entry>();
+  readonly #known = new WeakMap<HostTensor, Map<Form, Entry>>();
   #bytes = 0;
   #clock = 0;
+  #marked = 0;
 
   constructor(readonly crew: NetworkCrew) {}
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** Address of a weight; copies it if it is not here. `room` are the bytes weights may take together. */
   address(tensor: HostTensor, form: Form, user: object, room: number): number {
-    const known = this.#entries.get(tensor)?.get(form);
+    const forms = this.#known.get(tensor) ?? new Map<Form, Entry>();
+    const known = forms.get(form);
     if (known) {
       known.used = ++this.#clock;
       known.users.add(user);
@@ -56,47 +58,54 @@ export class WeightCache {
     const at = this.crew.claim(bytes);
     const data = formed(tensor, form);
     this.crew.write(at, data.byteLength, (to) => to.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)));
-    const forms = this.#entries.get(tensor) ?? new Map<Form, Entry>();
-    forms.set(form, { at, bytes, users: new Set([user]), used: ++this.#clock });
-    this.#entries.set(tensor, forms);
+    const entry = { tensor: new WeakRef(tensor), form, at, bytes, users: new Set([user]), used: ++this.#clock };
+    this.#entries.add(entry);
+    this.#known.set(tensor, forms.set(form, entry));
     this.#bytes += bytes;
     return at;
   }
 
-  /** A moment: weights asked for afterwards are safe from those asked for later until the next one. */
+  /** From now on what was asked for before may give way, and what belongs to tensors that are gone does. */
   mark(): void {
     this.#marked = this.#clock;
+    for (const entry of this.#entries) if (entry.tensor.deref()?.disposed ?? true) this.#drop(entry);
   }
-  #marked = 0;
 
   /** Forgets a tensor whose contents change. */
   forget(tensor: HostTensor): void {
-    for (const [form, entry] of this.#entries.get(tensor) ?? []) this.#drop(tensor, form, entry);
+    for (const entry of this.#known.get(tensor)?.values() ?? []) this.#drop(entry);
   }
 
   /** Frees what only `user` used. */
   leave(user: object): void {
-    for (const [tensor, forms] of this.#entries)
-      for (const [form, entry] of forms) {
-        entry.users.delete(user);
-        if (entry.users.size === 0) this.#drop(tensor, form, entry);
-      }
+    for (const entry of this.#entries) {
+      entry.users.delete(user);
+      if (entry.users.size === 0) this.#drop(entry);
+    }
   }
 
   #evict(): boolean {
-    let oldest: { tensor: HostTensor; form: Form; entry: Entry } | undefined;
-    for (const [tensor, forms] of this.#entries)
-      for (const [form, entry] of forms)
-        if (entry.used <= this.#marked && (!oldest || entry.used < oldest.entry.used)) oldest = { tensor, form, entry };
-    if (oldest) this.#drop(oldest.tensor, oldest.form, oldest.entry);
+    let oldest: Entry | undefined;
+    for (const entry of this.#entries)
+      if (entry.used <= this.#marked && !(oldest && oldest.used < entry.used)) oldest = entry;
+    if (oldest) this.#drop(oldest);
     return oldest !== undefined;
   }
 
-  #drop(tensor: HostTensor, form: Form, entry: Entry): void {
+  #drop(entry: Entry): void {
     this.crew.release(entry.at);
     this.#bytes -= entry.bytes;
-    const forms = this.#entries.get(tensor) as Map<Form, Entry>;
-    forms.delete(form);
-    if (forms.size === 0) this.#entries.delete(tensor);
+    this.#entries.delete(entry);
+    const tensor = entry.tensor.deref();
+    if (tensor) this.#known.get(tensor)?.delete(entry.form);
   }
+}
+
+const caches = new WeakMap<NetworkCrew, WeightCache>();
+
+/** The weights in a crew's memory, shared by its programs. */
+export function weightsIn(crew: NetworkCrew): WeightCache {
+  const known = caches.get(crew) ?? new WeightCache(crew);
+  caches.set(crew, known);
+  return known;
 }

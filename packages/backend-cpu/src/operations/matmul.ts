@@ -45,7 +45,7 @@ export function matmul(l: Lowering<"linear"> | Lowering<"conv">, p: Matmul): voi
   const weightBytes = p.format ? (weightSpec?.shape[1] ?? 0) : taps * depth * elementBytes(type);
   const step = (role: string) => (l.spec(role)?.shape[0] === 1 ? 0 : 4);
   const sums = K.TASK_ROWS * 256 * (p.weight2 ? 2 : 1);
-  l.perThread(sums + 21 * lineBytes + 4 * depth + 64 + 4 * taps * ceil(rows, 8) * 8);
+  l.perThread(sums + (5 + K.TASK_COLUMNS) * lineBytes + 4 * depth + 64 + 4 * taps * ceil(rows, 8) * 8);
   const words = [
     ...[p.x, p.window, p.weight, p.weight2, type, type2, m, n, taps, depth, weightBytes, rows],
     ...[l.f32("scale"), step("scale"), l.f32("scale2"), step("scale2"), l.f32("bias"), l.f32("bias2")],

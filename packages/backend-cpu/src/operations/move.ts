@@ -45,7 +45,7 @@ export function move<N extends OperationName>(
   const near = axes.findIndex((axis) => axis.in === 1);
   const p = take(near < 0 ? axes.length - 1 : near);
   const outer = axes.reduce((product, { size }) => product * size, 1);
-  const chunk = Math.min(p.size, Math.max(4, ceil(ceil(CHUNK, q.size), 4) * 4));
+  const chunk = Math.min(p.size, Math.max(32, ceil(ceil(CHUNK, q.size), 4) * 4));
   const group = chunk < p.size ? 1 : Math.max(1, Math.floor(CHUNK / (p.size * q.size)));
   const table = l.record(axes.flatMap(({ size, in: i, out }) => [size, i, out]));
   const words = [from, to, bytes, p.size, p.in, p.out, q.size, q.in, q.out, chunk, axes.length, table, outer, group];

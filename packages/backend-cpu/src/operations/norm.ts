@@ -24,7 +24,7 @@ function group(l: Lowering<"norm">): void {
   const chunk = Math.max(1, ceil(CHUNK, width));
   const parts = ceil(positions, chunk);
   const sums = l.scratch(16 * batch * parts * groups);
-  l.perThread(16 + 16 * groups + 64);
+  l.perThread(16 * groups + 8 * width + 256);
   const words = [
     ...[l.f32("x"), l.result("y"), positions, width, groups, chunk, parts, sums, float(l.attrs.eps)],
     ...affine(l, shape),
@@ -42,6 +42,7 @@ export const norm: OperationKernel<"norm"> = {
     const width = shape[shape.length - 1];
     const rows = elementCount(shape) / width;
     const chunk = Math.max(1, ceil(CHUNK, width));
+    l.perThread(8 * width + 256);
     const words = [...[l.f32("x"), l.result("y"), rows, width, chunk, KINDS[kind], float(eps)], ...affine(l, shape)];
     l.phase(K.K_NORM, words, ceil(rows, chunk));
   },
