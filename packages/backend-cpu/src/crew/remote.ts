@@ -2,12 +2,14 @@ import { throwIfAborted } from "@spaattn/core";
 import { disposedError } from "../errors.js";
 import { CONTROL_BYTES } from "../wasm/engine.js";
 import type { Batch, Control, Crew } from "./crew.js";
-import { SLACK_BYTES } from "./heap.js";
+import { Heap, SLACK_BYTES } from "./heap.js";
 import { Thread } from "./thread.js";
 
 /** One worker thread with a memory of its own, for pages that may not share memory; tensors travel as copies. */
 export class RemoteCrew implements Crew {
   readonly threads = 1;
+  /** Keeps the books alone: the worker makes its memory longer when it is told to. */
+  readonly #heap = new Heap(CONTROL_BYTES, () => {});
 
   private constructor(readonly worker: Thread) {}
 
@@ -17,13 +19,20 @@ export class RemoteCrew implements Crew {
     return new RemoteCrew(worker);
   }
 
-  /** One piece at a time: all of the memory. */
   async claim(bytes: number): Promise<number> {
-    await this.worker.ask({ kind: "reserve", bytes: CONTROL_BYTES + bytes + SLACK_BYTES });
-    return CONTROL_BYTES;
+    const at = this.#heap.claim(bytes);
+    try {
+      await this.worker.ask({ kind: "reserve", bytes: at + bytes + SLACK_BYTES });
+      return at;
+    } catch (error) {
+      this.#heap.release(at);
+      throw error;
+    }
   }
 
-  release(): void {}
+  release(at: number): void {
+    this.#heap.release(at);
+  }
 
   write(at: number, length: number, fill: (bytes: Uint8Array) => void): void {
     const bytes = new Uint8Array(length);

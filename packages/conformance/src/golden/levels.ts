@@ -1,20 +1,18 @@
 import type { AttentionSpec, Backend, Extra } from "@spaattn/attention";
 import { HostTensor } from "@spaattn/core";
 import { choiceCost, chooseLevels, type HeadErrors } from "@spaattn/rectify";
-import { compareExact, compareFloats, type Outcome, unravel } from "../check.js";
+import { compareExact, compareFloats } from "../check.js";
 import { evaluate, evaluateWithChoice, type HostResults } from "../evaluate.js";
 import { pickRows } from "./base.js";
 import { norm, relativeError } from "./figures.js";
 import { type LevelsGolden, type LevelsVariant, levelsSpec } from "./levels-input.js";
+import { absolute, compareBins, compareChoice } from "./levels-outcomes.js";
 import { checkLevelsSet, firstHeads, type LevelsContext } from "./levels-set.js";
 
-/** Choices with a larger margin than this must agree. */
-const CLEAR = 1e-4;
 /** How much more error a choice found by histogram may have (golden/levels/README.md). */
 const HISTOGRAM_LOSS = 1.06;
 /** Pairs that are too close to call move the error this much at most. */
 const OWN_CHOICE = 0.01;
-const BIN = 2 ** (1 / 8);
 
 export interface LevelsGoldenContext extends LevelsContext {
   readonly backend: Backend;
@@ -145,39 +143,6 @@ function errorsOf(got: HostResults, batch: number, heads: number): HeadErrors[][
   );
 }
 
-function compareChoice(got: ArrayLike<number>, expected: HostTensor, margin: ArrayLike<number>): Outcome {
-  let close = 0;
-  for (let at = 0; at < expected.data.length; at++) {
-    if (got[at] === expected.data[at]) continue;
-    if (margin[at] > CLEAR) {
-      const firstIndex = unravel(at, expected.shape);
-      return { ok: false, maxError: 1, tolerance: 0, firstIndex, got: got[at], expected: expected.data[at] };
-    }
-    close++;
-  }
-  return { ok: true, maxError: 0, tolerance: 0, ...(close > 0 ? { note: `${close} pairs too close to call` } : {}) };
-}
-
-/** Multipliers found by histogram are edges of bins; a sum on the edge of the budget may move them by one. */
-function compareBins(got: ArrayLike<number>, expected: ArrayLike<number>): Outcome {
-  let worst = 1;
-  for (let at = 0; at < expected.length; at++) {
-    if (got[at] === expected[at]) continue;
-    const ratio = Math.max(got[at] / expected[at], expected[at] / got[at]);
-    worst = Number.isFinite(ratio) ? Math.max(worst, ratio) : Number.POSITIVE_INFINITY;
-    if (!(ratio <= BIN * 1.001))
-      return {
-        ok: false,
-        maxError: worst - 1,
-        tolerance: BIN - 1,
-        firstIndex: [at],
-        got: got[at],
-        expected: expected[at],
-      };
-  }
-  return { ok: true, maxError: worst - 1, tolerance: BIN - 1 };
-}
-
 /** Row lists, biases and outputs with the stored choice as input. */
 async function checkOutput(
   spec: AttentionSpec,
@@ -208,12 +173,6 @@ async function checkOutput(
   const errors = planes.map((at) => relativeError(plane(got.output, at), plane(dense, at), visualRows(base)));
   const stored = meta.tensor(`err.${index}`).toFloat32();
   context.report(`err.${index}`, absolute(errors, stored, Math.max(tolerance, 1e-5)));
-}
-
-/** Errors are compared absolutely: with everything exact they are 0. */
-function absolute(got: readonly number[], expected: ArrayLike<number>, tolerance: number): Outcome {
-  const worst = Math.max(...got.map((error, at) => Math.abs(error - expected[at])));
-  return { ok: worst <= tolerance, maxError: worst, tolerance };
 }
 
 function checkRows(got: HostResults, base: LevelsGolden, index: number, context: LevelsContext): void {
