@@ -13,17 +13,20 @@ export type Report = (tensor: string, outcome: Outcome) => void;
 export interface Measure {
   /** Relative to a tensor's largest magnitude. */
   readonly tolerance: number;
+  /** The same for statistics of the inputs, which are float32 whatever the inputs are. Default: `tolerance`. */
+  readonly statistics?: number;
   /** Relative gap up to which a decision may fall either way. */
   readonly margin: number;
   /** No entry of the mask may differ. */
   readonly exactMask: boolean;
 }
 
-/** Statistics that no decision comes before. */
-const POOLED = [
-  ...(["queryMean", "keyMean", "valueMean", "queryDeviation", "keyDeviation"] as const),
-  ...(["querySpread", "anchor", "scores", "probabilities"] as const),
-];
+/** Sums over the inputs themselves: exact to float32, also of 16-bit inputs. */
+const STATISTICS: ReadonlySet<string> = new Set([
+  ...["queryMean", "keyMean", "valueMean", "queryDeviation", "keyDeviation", "querySpread", "anchor"],
+]);
+/** Statistics and scores, which no decision comes before. */
+const POOLED = [...STATISTICS, "scores", "probabilities"];
 /** What follows from the strata; `bias` follows from the mask as well. */
 const SUMMARIES = [
   ...(["strataKey", "strataValue", "strataMass", "strataSpread", "strataNoise"] as const),
@@ -77,7 +80,8 @@ export class Judge {
     if (!got[tensor]) return;
     const { shape } = expected[tensor];
     const { includes, note } = how.statistics ? {} : this.#left.of(shape, how.perRow ?? false);
-    const tolerance = this.measure.tolerance * (how.looser ?? 1);
+    const { tolerance: allowed, statistics = allowed } = this.measure;
+    const tolerance = (STATISTICS.has(tensor) ? statistics : allowed) * (how.looser ?? 1);
     const [ours, theirs] = [got[tensor].toFloat32(), expected[tensor].toFloat32()];
     const outcome = compareFloats(ours, theirs, tolerance, shape, includes);
     this.report(how.name ?? tensor, note ? { ...outcome, note } : outcome);

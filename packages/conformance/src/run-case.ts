@@ -81,7 +81,13 @@ export async function compareWithOracle(
     logits: logitBound(inputs, geometry),
     ...(options.tolerances ? { base: options.tolerances } : {}),
   };
-  const limits = { tolerance: toleranceOf(measure), margin: decisionMargin(measure), exactMask };
+  const limits = {
+    tolerance: toleranceOf(measure),
+    // Whoever sets tolerances by hand sets them all.
+    statistics: toleranceOf(options.tolerances ? measure : { ...measure, dtype: "f32" }),
+    margin: decisionMargin(measure),
+    exactMask,
+  };
   const judge = new Judge(spec, inputs, limits, report);
   await judgeBackend(backend, oracle, judge, extrasOf(spec), { unfused, ...(signal ? { signal } : {}) });
 }
