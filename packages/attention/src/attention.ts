@@ -21,6 +21,7 @@ import { checkBackend } from "./check-backend.js";
 import { compilePlan } from "./compile-plan.js";
 import { forcedByHost } from "./host-policy.js";
 import { interpret } from "./interpret.js";
+import { Choices, reusesChoices, type Site } from "./levels/reuse.js";
 import type { Plan } from "./plan.js";
 import { resolveSpec } from "./resolve-spec.js";
 import type { AttentionSpec, ResolvedSpec } from "./spec.js";
@@ -88,13 +89,26 @@ export async function createAttention(
     throw new TypeError(`prepare() of backend "${backend.name}" must give a Program, got ${describeValue(program)}`);
   };
   const host = await forcedByHost(backend, resolved, prepare);
-  const plan = compilePlan(resolved, { accumulate, maskAsInput: host !== undefined });
+  const reuse = reusesChoices(resolved);
+  const extras = reuse ? [...new Set([...resolved.extras, "choice" as const])] : resolved.extras;
+  const plan = compilePlan({ ...resolved, extras }, { accumulate, maskAsInput: host !== undefined });
   const program = await prepare(plan);
-  return new CompiledAttention(resolved, plan, backend, program, host);
+  const again = async () => {
+    const next = compilePlan(resolved, { accumulate, choiceAsInput: true });
+    return { plan: next, program: await prepare(next) };
+  };
+  return new CompiledAttention(resolved, plan, backend, program, host, reuse ? again : undefined);
+}
+
+interface Prepared {
+  readonly plan: Plan;
+  readonly program: Program;
 }
 
 class CompiledAttention implements Attention {
   #disposed = false;
+  readonly #choices: Choices;
+  #reusing: Promise<Prepared> | undefined;
 
   constructor(
     readonly spec: ResolvedSpec,
@@ -102,7 +116,10 @@ class CompiledAttention implements Attention {
     readonly backend: Backend,
     readonly program: Program,
     readonly host: Awaited<ReturnType<typeof forcedByHost>>,
-  ) {}
+    readonly again: (() => Promise<Prepared>) | undefined,
+  ) {
+    this.#choices = new Choices(spec.levels.refresh);
+  }
 
   async run(io: AttentionIO, options: RunOptions = {}): Promise<AttentionResult> {
     this.#alive();
@@ -122,15 +139,20 @@ class CompiledAttention implements Attention {
         inputs.forced = await this.host.mask(inputs, options);
         borrowed.push(inputs.forced);
       }
+      const site = this.again ? options.site : undefined;
+      const choice = site === undefined ? undefined : this.#choices.take(site);
+      const { plan, program } = choice ? await (this.#reusing ??= this.again!()) : this;
+      if (choice) inputs.choice = choice;
       const outputs: Record<string, Tensor> = {};
-      for (const [name, { dtype, shape, role }] of Object.entries(this.plan.tensors)) {
+      for (const [name, { dtype, shape, role }] of Object.entries(plan.tensors)) {
         if (role !== "output") continue;
         const given = io[name];
         if (given) this.#check(name, given);
         outputs[name] = given ?? this.backend.allocate(dtype, shape);
         if (!given) created.push(outputs[name]);
       }
-      const report = await this.program.run({ ...inputs, ...outputs }, options);
+      const report = await program.run({ ...inputs, ...outputs }, options);
+      if (this.again) await this.#keepChoice(site, choice, outputs);
       return { output: outputs.output, tensors: outputs, report };
     } catch (error) {
       for (const tensor of created) tensor.dispose();
@@ -174,6 +196,26 @@ class CompiledAttention implements Attention {
     this.#disposed = true;
     this.program.dispose();
     this.host?.dispose();
+    this.#choices.dispose();
+    this.#reusing?.then(
+      ({ program }) => program.dispose(),
+      () => {},
+    );
+  }
+
+  /** Keeps a choice that was made for the next runs of the site; the caller gets one of their own, if they asked. */
+  async #keepChoice(site: Site | undefined, used: Tensor | undefined, outputs: Record<string, Tensor>): Promise<void> {
+    const wanted = this.spec.extras.includes("choice");
+    const made = outputs.choice;
+    const copy = async (tensor: Tensor) => this.backend.upload(await tensor.read());
+    if (used) {
+      if (wanted) outputs.choice = await copy(used);
+      return;
+    }
+    if (site !== undefined) this.#choices.keep(site, wanted ? await copy(made) : made);
+    if (wanted) return;
+    delete outputs.choice;
+    if (site === undefined) made.dispose();
   }
 
   #input(name: string, tensor: Tensor | undefined, borrowed: Tensor[]): Tensor {

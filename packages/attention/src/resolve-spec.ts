@@ -1,6 +1,8 @@
 import { binaryKind, checkFields, checkFlag, describeValue } from "@spaattn/core";
+import { integer, oneOf } from "./check.js";
 import { type Geometry, makeGeometry } from "./geometry.js";
 import type { TokenLayout } from "./layout.js";
+import { resolveLevels } from "./levels/resolve.js";
 import { checkPolicy, topBlocks } from "./policy.js";
 import { type AttentionSpec, EXTRAS, type ResolvedSpec, TAIL_DEFAULTS, type TailOptions } from "./spec.js";
 
@@ -22,6 +24,7 @@ const FIELDS: Record<keyof AttentionSpec, true> = {
   policy: true,
   rectify: true,
   tail: true,
+  levels: true,
   behaviour: true,
   layout: true,
   tokenOrder: true,
@@ -31,17 +34,6 @@ const FIELDS: Record<keyof AttentionSpec, true> = {
 /** Tokens and blocks are numbered by 32-bit integers. */
 const MOST_TOKENS = 2 ** 31 - 1;
 const MOST_HEADS = 65_536;
-
-function integer(name: string, value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): void {
-  if (!Number.isSafeInteger(value) || (value as number) < least)
-    throw new RangeError(`spec.${name} must be an integer of at least ${least}, got ${describeValue(value)}`);
-  if ((value as number) > most) throw new RangeError(`spec.${name} must be at most ${most}, got ${value}`);
-}
-
-function oneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
-  if (!allowed.includes(value))
-    throw new RangeError(`spec.${name} must be ${allowed.join(" or ")}, got ${describeValue(value)}`);
-}
 
 // Missing means undefined alone: null is what JSON makes of NaN, and no default was asked for.
 function or<T>(value: T | undefined, otherwise: T): T {
@@ -81,7 +73,7 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   const behaviour = or(spec.behaviour, "corrected");
   const dtype = or(spec.dtype, "f32");
   const outputDtype = or(spec.outputDtype, dtype);
-  oneOf("rectify", rectify, ["none", "paper", "tail"]);
+  oneOf("rectify", rectify, ["none", "paper", "tail", "levels"]);
   oneOf("behaviour", behaviour, ["corrected", "reference"]);
   oneOf("dtype", dtype, FLOATS);
   oneOf("outputDtype", outputDtype, FLOATS);
@@ -115,14 +107,22 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   oneOf("tokenOrder", tokenOrder, ["raster", "curve"]);
   if (tokenOrder === "raster" && !layout)
     throw new TypeError('spec.tokenOrder "raster" needs spec.layout (see videoLayout in @spaattn/layout)');
+  const policy = or(spec.policy, topBlocks({ dropRate: 0.8 }));
+  // Options of a mode that is not used are checked as well; a policy that levels refuse is fine elsewhere.
+  const levels = resolveLevels(
+    or(spec.levels, {}),
+    geometry,
+    rectify === "levels" ? policy : topBlocks({ dropRate: 0.8 }),
+  );
   return {
     geometry,
     dtype,
     outputDtype,
     dense: or(spec.dense, false),
-    policy: or(spec.policy, topBlocks({ dropRate: 0.8 })),
+    policy,
     rectify,
     tail,
+    levels,
     behaviour,
     ...(layout ? { layout } : {}),
     permute: tokenOrder === "raster",

@@ -1,6 +1,7 @@
 import type { Geometry } from "./geometry.js";
 import type { TokenLayout } from "./layout.js";
 import type { HostSelect, Policy } from "./policy.js";
+import { flatten, perHead } from "./policy-parts.js";
 import type { Behaviour, Rectify } from "./spec.js";
 
 /** A policy lowered to what a kernel needs. */
@@ -95,15 +96,6 @@ export function lowerPolicy(policy: Policy, context: SelectionContext): Selectio
     ...(forced ? { forced } : {}),
     ...(host ? { host } : {}),
   };
-}
-
-const flatten = (policy: Policy): Policy[] => (policy.kind === "union" ? policy.of.flatMap(flatten) : [policy]);
-
-function perHead(value: number | readonly number[], heads: number, name: string): readonly number[] {
-  if (typeof value === "number") return new Array<number>(heads).fill(value);
-  if (value.length !== heads)
-    throw new RangeError(`spec.policy: ${name} lists ${value.length} values, but there are ${heads} heads`);
-  return value;
 }
 
 function needLayout(context: SelectionContext, who: string): TokenLayout {

@@ -1,10 +1,11 @@
 import type { FloatDType } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
 import type { TokenLayout } from "./layout.js";
+import type { LevelsOptions, ResolvedLevels } from "./levels/options.js";
 import type { Policy } from "./policy.js";
 
 /** What happens to the blocks that are not computed. */
-export type Rectify = "none" | "paper" | "tail";
+export type Rectify = "none" | "paper" | "tail" | "levels";
 
 /** `corrected` mends every item of docs/corrections.md; `reference` reproduces the original, for comparison. */
 export type Behaviour = "corrected" | "reference";
@@ -66,6 +67,24 @@ export const EXTRAS = [
   "strataBias",
   "blockError",
   "blockMass",
+  // rectify "levels"
+  "cluster",
+  "probe",
+  "probeCount",
+  "nodeKey",
+  "nodeValue",
+  "nodeMass",
+  "nodeSpread",
+  "nodeNoise",
+  "momentError",
+  "probeError",
+  "levelError",
+  "outputPower",
+  "choice",
+  "multiplier",
+  "rowCounts",
+  "rowIndices",
+  "rowBias",
 ] as const;
 
 export type Extra = (typeof EXTRAS)[number];
@@ -94,6 +113,7 @@ export interface AttentionSpec {
   /** Default `"tail"`. */
   readonly rectify?: Rectify;
   readonly tail?: Partial<TailOptions>;
+  readonly levels?: LevelsOptions;
   readonly behaviour?: Behaviour;
   readonly layout?: TokenLayout;
   /** Order of the caller's tensors: `raster` is permuted in and out. Default `raster` with a layout, else `curve`. */
@@ -110,6 +130,7 @@ export interface ResolvedSpec {
   readonly policy: Policy;
   readonly rectify: Rectify;
   readonly tail: TailOptions;
+  readonly levels: ResolvedLevels;
   readonly behaviour: Behaviour;
   readonly layout?: TokenLayout;
   readonly permute: boolean;

@@ -1,5 +1,13 @@
-import type { BackendProvider, ProbeResult } from "@spaattn/attention";
-import { checkFields, checkFlag, describeValue, SpaAttnError } from "@spaattn/core";
+import type { Backend } from "@spaattn/attention";
+import {
+  type BackendProvider,
+  checkFields,
+  checkFlag,
+  type Device,
+  describeValue,
+  type ProbeResult,
+  SpaAttnError,
+} from "@spaattn/core";
 import { CpuBackend } from "./backend.js";
 import { Runtime } from "./runtime.js";
 import { bestKernel, canRun, compileObstacle, type KernelKind } from "./wasm/module.js";
@@ -7,12 +15,9 @@ import { bestKernel, canRun, compileObstacle, type KernelKind } from "./wasm/mod
 export interface CpuOptions {
   /** Worker threads; 1 works on the calling thread in short slices. Default: one per core, at most 16. */
   readonly threads?: number;
-  /**
-   * Default `auto`: relaxed SIMD where the engine has it, else SIMD128, else plain TypeScript (always one thread), also
-   * where a content security policy forbids WebAssembly; `probe` says which.
-   */
+  /** Default `auto`: relaxed SIMD where the engine has it, else SIMD128. */
   readonly kernel?: "auto" | KernelKind;
-  /** Bytes of working memory besides the tensors themselves, at most 4e9; default 1.5e9. */
+  /** Bytes of the kernels' memory (working memory, and weights of networks), at most 4e9; default 1.5e9. */
   readonly memoryLimit?: number;
   /** False: threads get private memories and copies. Default: shared where the engine allows it. */
   readonly sharedMemory?: boolean;
@@ -20,10 +25,10 @@ export interface CpuOptions {
 
 const DEFAULT_LIMIT = 1.5e9;
 const MOST_THREADS = 16;
-const KERNELS = ["auto", "simd", "relaxed", "plain"];
+const KERNELS = ["auto", "simd", "relaxed"];
 
 const NO_WASM =
-  "Allow 'wasm-unsafe-eval' in script-src of the page's content security policy; without it the slow plain TypeScript is used.";
+  "Allow 'wasm-unsafe-eval' in script-src of the page's content security policy, or use the WebGPU backend.";
 
 const cores = (): number =>
   globalThis.process?.getBuiltinModule?.("node:os").availableParallelism() ??
@@ -35,24 +40,26 @@ const mayShare = (): boolean =>
   typeof SharedArrayBuffer !== "undefined" &&
   (globalThis.process?.versions?.node !== undefined || globalThis.crossOriginIsolated === true);
 
-/** The CPU backend: WASM SIMD on worker threads, in Node and in browsers. Always available. */
-export const cpu: BackendProvider<CpuOptions> = {
+const NO_SIMD = {
+  reason: "this engine has no WebAssembly SIMD",
+  remedy: "Use Node 20 or newer, or a browser from 2023 on (Chrome 91, Firefox 89, Safari 16.4); or another backend.",
+};
+
+/** The CPU backend: WASM SIMD on worker threads, in Node and in browsers: attention, and whole networks. */
+export const cpu: BackendProvider<CpuOptions, Backend & Device> = {
   name: "cpu",
 
   async probe(): Promise<ProbeResult> {
-    const best = bestKernel();
-    const obstacle = await compileObstacle(best);
-    const kernel = obstacle ? "plain" : best;
-    const threads = kernel === "plain" ? 1 : Math.min(cores(), MOST_THREADS);
+    const kernel = bestKernel();
+    if (!kernel) return { available: false, ...NO_SIMD };
+    const obstacle = await compileObstacle(kernel);
+    if (obstacle)
+      return { available: false, reason: `WebAssembly cannot be compiled: ${obstacle.message}`, remedy: NO_WASM };
+    const threads = Math.min(cores(), MOST_THREADS);
     return {
       available: true,
-      device: `${{ relaxed: "WASM relaxed SIMD", simd: "WASM SIMD", plain: "plain TypeScript" }[kernel]}, ${threads} threads`,
-      details: {
-        kernel,
-        threads: String(threads),
-        sharedMemory: String(mayShare()),
-        ...(obstacle ? { note: NO_WASM } : {}),
-      },
+      device: `${{ relaxed: "WASM relaxed SIMD", simd: "WASM SIMD" }[kernel]}, ${threads} threads`,
+      details: { kernel, threads: String(threads), sharedMemory: String(mayShare()) },
     };
   },
 
@@ -66,22 +73,26 @@ export const cpu: BackendProvider<CpuOptions> = {
       throw new RangeError(`options.memoryLimit must be between 0 and 4e9 bytes, got ${describeValue(memoryLimit)}`);
     if (!KERNELS.includes(kernel))
       throw new RangeError(`options.kernel must be ${KERNELS.join(" or ")}, got ${describeValue(kernel)}`);
+    const best = bestKernel();
+    if (!best)
+      throw new SpaAttnError("BackendUnavailable", `The cpu backend cannot run: ${NO_SIMD.reason}.`, {
+        remedy: NO_SIMD.remedy,
+      });
     if (kernel !== "auto" && !canRun(kernel))
       throw new SpaAttnError("BackendUnavailable", `This engine cannot run the ${kernel} kernels.`, {
         remedy:
           kernel === "relaxed"
-            ? 'Use Node 22 or newer, start Node 20 with --experimental-wasm-relaxed-simd, or leave kernel at "auto".'
+            ? 'Use Node 22 or newer, call enableRelaxedSimd() first in Node 20, or leave kernel at "auto".'
             : 'Leave kernel at "auto".',
       });
     const sharedMemory = (options.sharedMemory ?? true) && mayShare();
-    let kind = kernel === "auto" ? bestKernel() : kernel;
+    const kind = kernel === "auto" ? best : kernel;
     const obstacle = await compileObstacle(kind);
-    if (obstacle && kernel !== "auto")
-      throw new SpaAttnError("BackendUnavailable", `The ${kernel} kernels cannot be compiled: ${obstacle.message}`, {
+    if (obstacle)
+      throw new SpaAttnError("BackendUnavailable", `The ${kind} kernels cannot be compiled: ${obstacle.message}`, {
         remedy: NO_WASM,
         cause: obstacle,
       });
-    if (obstacle) kind = "plain";
     return new CpuBackend(new Runtime({ kernel: kind, threads, memoryLimit, sharedMemory }));
   },
 };

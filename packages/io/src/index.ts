@@ -1,4 +1,16 @@
-export { type ByteInput, type ByteSource, blobSource, bytesSource } from "./byte-source.js";
+export {
+  type ByteInput,
+  type ByteSource,
+  blobSource,
+  bytesSource,
+  encodeSafetensors,
+  type NamedTensors,
+  openSafetensors,
+  Safetensors,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+  safetensorsChunks,
+} from "@spaattn/weights";
 export { type Arrangement, arrangeCapture } from "./capture/arrange.js";
 export { type Capture, type CaptureInfo, type CaptureInput, captureSpec } from "./capture/capture.js";
 export { isCapture, readCapture } from "./capture/read.js";
@@ -8,6 +20,3 @@ export { encodePng, type Picture } from "./clip/png.js";
 export { isNpzFile, type Npz, npzChunks, openNpz } from "./npy/npz.js";
 export { isNpyFile, readNpy } from "./npy/read.js";
 export { encodeNpy, npyChunks } from "./npy/write.js";
-export type { SafetensorsEntry, SafetensorsHeader } from "./safetensors/header.js";
-export { openSafetensors, Safetensors } from "./safetensors/read.js";
-export { encodeSafetensors, type NamedTensors, safetensorsChunks } from "./safetensors/write.js";

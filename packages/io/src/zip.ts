@@ -1,7 +1,6 @@
 import { SpaAttnError } from "@spaattn/core";
-import { type ByteSource, readBytes } from "./byte-source.js";
+import { type ByteSource, malformed, readBytes } from "@spaattn/weights";
 import { crc32 } from "./clip/png-chunks.js";
-import { malformed } from "./malformed.js";
 
 // As much of zip as numpy's npz files need: entries stored or deflated, zip64 for large ones.
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
+import { expectFailure, inTemporaryFolder } from "../../weights/test/helpers.js";
 import { readClip, writeClip } from "../src/node.js";
-import { expectFailure, inTemporaryFolder } from "./helpers.js";
 import { type ApngOptions, apng, type Frame, gif, letters } from "./images.js";
 
 const [R, G, B, CLEAR] = [

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { HostTensor } from "@spaattn/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { expectFailure } from "../../weights/test/helpers.js";
 import { npzChunks, openNpz } from "../src/index.js";
-import { expectFailure } from "./helpers.js";
 
 const FILES: Record<string, string> = JSON.parse(readFileSync(new URL("./fixtures/npz.json", import.meta.url), "utf8"));
 const fixture = (name: string) => Uint8Array.from(Buffer.from(FILES[name], "base64"));

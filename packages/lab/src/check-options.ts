@@ -2,13 +2,13 @@ import { checkShare, TAIL_DEFAULTS } from "@spaattn/attention";
 import { checkFields, checkFlag, describeValue } from "@spaattn/core";
 import { MODES } from "./modes.js";
 
-const SELECTION = ["coverMass", "neighbours", "firstFrame", "tail", "headRates"];
+const SELECTION = ["coverMass", "neighbours", "firstFrame", "tail", "levels", "headRates"];
 const WORK = ["signal", "onProgress"];
 const SPARSE = MODES.filter((mode) => mode !== "dense");
 
 /** @throws TypeError or RangeError that names the option of `compare`. */
 export function checkCompareOptions(options: unknown): void {
-  checkFields("options", options, ["modes", "dropRates", "repeats", ...SELECTION, ...WORK]);
+  checkFields("options", options, ["modes", "dropRates", "budgets", "repeats", ...SELECTION, ...WORK]);
   checkLists(options as Readonly<Record<string, unknown>>);
   const { repeats } = options as { repeats?: unknown };
   if (repeats !== undefined && !(Number.isSafeInteger(repeats) && (repeats as number) > 0))
@@ -17,11 +17,11 @@ export function checkCompareOptions(options: unknown): void {
 
 /** @throws TypeError or RangeError that names the option of `errorCurve`. */
 export function checkCurveOptions(options: unknown): void {
-  checkFields("options", options, ["modes", "dropRates", "onPoint", "repeats", ...SELECTION, ...WORK]);
+  checkFields("options", options, ["modes", "dropRates", "budgets", "onPoint", "repeats", ...SELECTION, ...WORK]);
   checkLists(options as Readonly<Record<string, unknown>>);
 }
 
-function checkLists({ modes, dropRates, ...selection }: Readonly<Record<string, unknown>>): void {
+function checkLists({ modes, dropRates, budgets, ...selection }: Readonly<Record<string, unknown>>): void {
   if (modes !== undefined) {
     if (!Array.isArray(modes)) throw new TypeError(`options.modes must be a list, got ${describeValue(modes)}`);
     for (const [i, mode] of modes.entries())
@@ -32,6 +32,10 @@ function checkLists({ modes, dropRates, ...selection }: Readonly<Record<string, 
     if (!Array.isArray(dropRates) || dropRates.length === 0)
       throw new TypeError(`options.dropRates must list at least one rate, got ${describeValue(dropRates)}`);
     checkShare("options.dropRates", dropRates);
+  }
+  if (budgets !== undefined) {
+    if (!Array.isArray(budgets)) throw new TypeError(`options.budgets must be a list, got ${describeValue(budgets)}`);
+    if (budgets.length > 0) checkShare("options.budgets", budgets);
   }
   checkSelection(selection);
 }

@@ -3,7 +3,7 @@ import { guardCallbacks, throwIfAborted } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 import { checkCompareOptions } from "./check-options.js";
 import { measureQuality, type Quality, type QualityState } from "./metrics.js";
-import type { Mode, SelectionOptions } from "./modes.js";
+import { dropRateOf, type Mode, type SelectionOptions } from "./modes.js";
 import { type ModeRun, runMode, type WorkOptions } from "./run-mode.js";
 import { compareWarnings } from "./warnings.js";
 
@@ -12,6 +12,10 @@ export interface CompareRow {
   readonly mode: Mode;
   /** 0 for dense. */
   readonly dropRate: number;
+  /** The share of dense cost that was asked for; null where a drop rate was. */
+  readonly budget: number | null;
+  /** Rows in the softmax as a share of dense attention's: exact blocks, and summaries. */
+  readonly cost: number;
   /** Share of visual blocks computed, mean over heads. */
   readonly density: number;
   /** What the figures below mean; only with `differs` and `equal` they are measured. */
@@ -45,10 +49,12 @@ export interface WorstHead {
 }
 
 export interface CompareOptions extends SelectionOptions, WorkOptions {
-  /** Default none, paper, tail; dense always runs. */
+  /** Default none, paper, tail, and levels where budgets are given; dense always runs. */
   readonly modes?: readonly Exclude<Mode, "dense">[];
-  /** Default [0.8]. */
+  /** Default [0.8], or none where there are budgets. */
   readonly dropRates?: readonly number[];
+  /** Shares of dense cost: every mode gets the drop rate that costs as much, levels the budget itself. */
+  readonly budgets?: readonly number[];
   /**
    * Rounds, in each of which every mode runs once, and of which medians count. Default 1, and 3 after a round that does not
    * count where a dense run takes less than a second: short runs pay for what happens at first use.
@@ -67,6 +73,12 @@ export interface Comparison {
   readonly warnings: readonly string[];
 }
 
+/** The stages that are neither attention nor moving tokens. */
+const ESTIMATION = [
+  ...(["pool", "summarize", "estimate"] as const),
+  ...(["cluster", "nodes", "errors", "choose", "gather"] as const),
+];
+
 /** Dense runs shorter than this are timed after a round that does not count. */
 const SHORT_MS = 1000;
 const SHORT_ROUNDS = 3;
@@ -83,22 +95,38 @@ export function compare(backend: Backend, inputs: LabInputs, options: CompareOpt
   return guardCallbacks(options, ["onProgress"], (guarded) => compareAll(backend, inputs, guarded));
 }
 
-interface Job {
+interface Choice {
   readonly mode: Mode;
   readonly dropRate: number;
+  readonly budget?: number;
+}
+
+interface Job extends Choice {
   readonly weight: number;
   readonly times: number[];
   run?: ModeRun;
 }
 
+/** Every mode at every drop rate and every budget. A backend without levels is not asked for them by default. */
+function jobsOf({ capabilities }: Backend, inputs: LabInputs, options: CompareOptions): Choice[] {
+  const { budgets = [], dropRates = budgets.length > 0 ? [] : [0.8] } = options;
+  const hasLevels = budgets.length > 0 && (capabilities.rectify?.includes("levels") ?? false);
+  const modes = options.modes ?? (["none", "paper", "tail", ...(hasLevels ? (["levels"] as const) : [])] as const);
+  const blockSize = inputs.spec.blockSize ?? 128;
+  return [
+    ...dropRates.flatMap((dropRate) => modes.map((mode) => ({ mode, dropRate }))),
+    ...budgets.flatMap((budget) =>
+      modes.map((mode) => ({ mode, dropRate: dropRateOf(mode, budget, blockSize, options), budget })),
+    ),
+  ];
+}
+
 async function compareAll(backend: Backend, inputs: LabInputs, options: CompareOptions): Promise<Comparison> {
-  const { modes = ["none", "paper", "tail"], dropRates = [0.8], repeats, onProgress } = options;
+  const { repeats, onProgress } = options;
   // Dense takes about as long as everything at five drop rates, so weigh progress by expected work.
   const jobs: Job[] = [
     { mode: "dense", dropRate: 0, weight: 1, times: [] },
-    ...dropRates.flatMap((dropRate) =>
-      modes.map((mode): Job => ({ mode, dropRate, weight: 1 - dropRate + 0.05, times: [] })),
-    ),
+    ...jobsOf(backend, inputs, options).map((job): Job => ({ ...job, weight: 1 - job.dropRate + 0.05, times: [] })),
   ];
   const perRound = jobs.reduce((sum, { weight }) => sum + weight, 0);
   let rounds = 1 + (repeats ?? SHORT_ROUNDS);
@@ -106,13 +134,17 @@ async function compareAll(backend: Backend, inputs: LabInputs, options: CompareO
   let done = 0;
   const round = async () => {
     for (const job of jobs) {
-      const { mode, dropRate, weight } = job;
+      const { mode, dropRate, budget, weight } = job;
       const what = mode === "dense" ? "dense" : `${mode} at ${Math.round(dropRate * 1000) / 10} % dropped`;
       const report = (share: number) => onProgress?.(Math.min(1, (done + weight * share) / (perRound * rounds)), what);
       // Said here too: a fast backend may be done before it has said anything.
       report(0);
       throwIfAborted(options.signal);
-      const run = await runMode(backend, inputs, mode, dropRate, { ...options, onProgress: report });
+      const run = await runMode(backend, inputs, mode, dropRate, {
+        ...options,
+        ...(budget === undefined ? {} : { levels: { ...options.levels, budget } }),
+        onProgress: report,
+      });
       // The first run of all decides whether a round is spent on warming up.
       if (done === 0 && run.report.ms >= SHORT_MS) rounds = counted = repeats ?? 1;
       job.times.push(run.report.ms);
@@ -134,7 +166,7 @@ function summary([dense, ...jobs]: readonly Job[], inputs: LabInputs): Compariso
   for (const job of [dense, ...jobs]) {
     const run = job.run as ModeRun;
     const { all, heads } = measureQuality(run.output, reference.output, inputs);
-    rows.push(toRow(run, job.times, dense.times, all, heads, inputs));
+    rows.push(toRow(run, job.times, dense.times, all, heads, inputs, job.budget));
     if (job !== dense) headQuality.push(heads);
   }
   const runs = jobs.map(({ run }) => run as ModeRun);
@@ -154,6 +186,7 @@ function toRow(
   all: Quality,
   heads: readonly Quality[],
   inputs: LabInputs,
+  budget?: number,
 ): CompareRow {
   const stages = stageShares(run.report);
   // Figures that are none come first: nothing is worse.
@@ -167,6 +200,8 @@ function toRow(
   return {
     mode: run.mode,
     dropRate: run.dropRate,
+    budget: budget ?? null,
+    cost: run.cost,
     density: run.density.reduce((sum, x) => sum + x, 0) / run.density.length,
     state: all.state,
     relL2: all.relL2,
@@ -176,7 +211,7 @@ function toRow(
     msRange: [Math.min(...times), Math.max(...times)],
     speedup: median(speedups),
     speedupRange: [Math.min(...speedups), Math.max(...speedups)],
-    estimationShare: (stages.pool ?? 0) + (stages.summarize ?? 0) + (stages.estimate ?? 0),
+    estimationShare: ESTIMATION.reduce((sum, stage) => sum + (stages[stage] ?? 0), 0),
     stages,
     worstHeads: run.mode === "dense" ? [] : worst,
   };

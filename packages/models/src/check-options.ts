@@ -1,4 +1,4 @@
-import { checkPolicy, checkShare, TAIL_DEFAULTS } from "@spaattn/attention";
+import { checkPolicy, checkShare, type LevelsOptions, TAIL_DEFAULTS } from "@spaattn/attention";
 import { checkFields, checkFlag, describeValue } from "@spaattn/core";
 import type { AdapterOptions } from "./options.js";
 
@@ -36,6 +36,11 @@ function preset(path: string, value: unknown): void {
   );
 }
 
+const LEVELS: readonly (keyof LevelsOptions)[] = [
+  ...(["budget", "scope", "tolerance", "refresh", "levels", "depth"] as const),
+  ...(["gamma", "steps", "clusters", "probes", "weight"] as const),
+];
+
 /** What each option must be; those with `undefined` are checked where they are used. */
 const CHECKS: Record<keyof AdapterOptions, ((path: string, value: unknown) => void) | undefined> = {
   size: fields("frames", "height", "width"),
@@ -45,8 +50,9 @@ const CHECKS: Record<keyof AdapterOptions, ((path: string, value: unknown) => vo
   neighbours: checkFlag,
   firstFrame: oneOf(false, "sink", "dense"),
   policy: checkPolicy,
-  rectify: oneOf("none", "paper", "tail"),
+  rectify: oneOf("none", "paper", "tail", "levels"),
   tail: fields(...Object.keys(TAIL_DEFAULTS)),
+  levels: (path, value) => checkFields(path, value, LEVELS),
   behaviour: oneOf("corrected", "reference"),
   sparse: checkFlag,
   blockSize: oneOf(64, 128),

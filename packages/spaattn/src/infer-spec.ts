@@ -15,7 +15,8 @@ export function inferSpec(query: AttentionInput, dtype: FloatDType, options: Rec
   const shape = inferShape(query, options);
   const [batch, heads, tokens, headDim] = shape;
   const { visualTokens, textTokens } = splitTokens(tokens, options);
-  const { textValid, rectify, tail, behaviour, dense, blockSize, scale, outputDtype, tokenOrder, extras } = options;
+  const { textValid, rectify, tail, levels, behaviour, dense, blockSize, scale, outputDtype, tokenOrder, extras } =
+    options;
   if (blockSize !== undefined && blockSize !== 64 && blockSize !== 128)
     throw new RangeError(`options.blockSize must be 64 or 128, got ${describeValue(blockSize)}`);
   const layout =
@@ -30,8 +31,20 @@ export function inferSpec(query: AttentionInput, dtype: FloatDType, options: Rec
     textTokens,
     dtype,
     policy: inferPolicy(options),
-    extras: extras !== undefined && !Array.isArray(extras) ? extras : [...(extras ?? [])],
-    ...defined({ textValid, rectify, tail, behaviour, dense, blockSize, scale, outputDtype, layout, tokenOrder }),
+    ...defined({
+      textValid,
+      rectify,
+      tail,
+      levels,
+      behaviour,
+      dense,
+      blockSize,
+      scale,
+      outputDtype,
+      layout,
+      tokenOrder,
+      extras,
+    }),
   };
 }
 

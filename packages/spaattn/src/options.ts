@@ -1,4 +1,13 @@
-import type { Behaviour, Extra, Policy, Rectify, RunOptions, TailOptions, TokenLayout } from "@spaattn/attention";
+import type {
+  Behaviour,
+  Extra,
+  LevelsOptions,
+  Policy,
+  Rectify,
+  RunOptions,
+  TailOptions,
+  TokenLayout,
+} from "@spaattn/attention";
 import { checkFields, type FloatDType } from "@spaattn/core";
 import type { Grid } from "@spaattn/layout";
 import type { BackendChoice } from "./resolve-backend.js";
@@ -34,6 +43,8 @@ export interface RectifiedAttentionOptions extends RunOptions {
   /** What happens to skipped blocks; default `"tail"`. */
   readonly rectify?: Rectify;
   readonly tail?: Partial<TailOptions>;
+  /** Parameters of `rectify: "levels"`, such as its `budget`. */
+  readonly levels?: LevelsOptions;
   readonly behaviour?: Behaviour;
   /** True: compute every block. */
   readonly dense?: boolean;
@@ -68,6 +79,7 @@ const NAMES: Record<keyof RectifiedAttentionOptions, true> = {
   policy: true,
   rectify: true,
   tail: true,
+  levels: true,
   behaviour: true,
   dense: true,
   blockSize: true,
@@ -76,6 +88,7 @@ const NAMES: Record<keyof RectifiedAttentionOptions, true> = {
   outputDtype: true,
   extras: true,
   backend: true,
+  site: true,
   signal: true,
   onProgress: true,
 };

@@ -43,7 +43,11 @@ describe("wrong arguments are named", () => {
       TypeError,
       "options.policy excludes options.dropRate",
     ],
-    [{ ...shape, rectify: "magic" }, RangeError, 'options.rectify must be none or paper or tail, got "magic"'],
+    [
+      { ...shape, rectify: "magic" },
+      RangeError,
+      'options.rectify must be none or paper or tail or levels, got "magic"',
+    ],
     [
       { ...shape, textTokens: 56, textValid: 57 },
       RangeError,

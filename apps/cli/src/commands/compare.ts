@@ -19,7 +19,8 @@ import type { CommandContext } from "../run-cli.js";
 
 export interface CompareFlags extends InputFlags, SelectionFlags {
   readonly dropRate?: readonly number[];
-  readonly modes?: readonly ("none" | "paper" | "tail")[];
+  readonly budget?: readonly number[];
+  readonly modes?: readonly ("none" | "paper" | "tail" | "levels")[];
   readonly repeats?: number;
   readonly backend: string;
   readonly threads?: number;
@@ -34,7 +35,8 @@ Examples:
   spaattn compare clip.mp4 --drop-rate 0.8,0.9 --report report.html
   spaattn compare capture.safetensors --backend webgpu --json
   spaattn compare layer*.safetensors --preset preset.json
-  spaattn compare qkv.npz --layout bthd --grid 21x30x52`;
+  spaattn compare qkv.npz --layout bthd --grid 21x30x52
+  spaattn compare capture.safetensors --budget 0.1,0.15,0.21`;
 
 export function registerCompare(program: Command, context: CommandContext): void {
   const command = program
@@ -46,7 +48,16 @@ export function registerCompare(program: Command, context: CommandContext): void
     )
     .option("-d, --drop-rate <rates>", "shares of blocks to skip, comma separated (default: 0.8)", listOf(share))
     .option("--preset <preset>", "drop rates per head from a file of `spaattn calibrate`, or quality, balanced, fast")
-    .option("--modes <modes>", "none, paper, tail (default: all)", listOf(oneOf("none", "paper", "tail")))
+    .option(
+      "--budget <shares>",
+      "shares of dense cost to spend, in place of drop rates, comma separated",
+      listOf(share),
+    )
+    .option(
+      "--modes <modes>",
+      "none, paper, tail, levels (default: the first three; with --budget all the backend has)",
+      listOf(oneOf("none", "paper", "tail", "levels")),
+    )
     .option("-r, --report <file>", "write a self-contained HTML page with pictures")
     .option("-f, --force", "let the report replace a file that is no report")
     .addOption(backendOption)

@@ -7,7 +7,7 @@ import type { CompareFlags } from "../commands/compare.js";
 import { UsageError } from "../errors.js";
 import { EXIT } from "../exit-codes.js";
 import { readInput } from "../input.js";
-import { checkModeOptions, tailOptions } from "../options.js";
+import { checkModeOptions, levelsOptions, tailOptions } from "../options.js";
 import { checkOutput } from "../output.js";
 import { presetRates } from "../preset-rates.js";
 import type { ReportRequest } from "../report/collect.js";
@@ -84,7 +84,7 @@ async function compareOne(
   checkSelection(flags, inputs);
   const options = await compareOptions(flags, inputs, context);
   report(0, "warming up");
-  await warmUp(backend, inputs, context.signal);
+  await warmUp(backend, inputs, options, context.signal);
   // The report needs more runs than the table; both share the bar.
   const share = flags.report ? 0.4 : 1;
   const onProgress = (done: number, what: string) => report(done * share, what);
@@ -96,12 +96,14 @@ async function compareOptions(
   inputs: LabInputs,
   { signal }: CommandContext,
 ): Promise<CompareOptions> {
-  const { dropRate, modes, repeats, coverMass, neighbours, firstFrame } = flags;
+  const { dropRate, budget, modes, repeats, coverMass, neighbours, firstFrame } = flags;
   const { source, query } = inputs;
   const headRates = await presetRates(flags, { query, ...source });
   return {
     signal,
     ...tailOptions(flags),
+    ...levelsOptions(flags),
+    ...(budget ? { budgets: [...new Set(budget)] } : {}),
     ...(dropRate ? { dropRates: [...new Set(dropRate)] } : {}),
     ...(headRates ? { headRates, dropRates: [headRates.reduce((sum, x) => sum + x, 0) / headRates.length] } : {}),
     ...(modes ? { modes: [...new Set(modes)] } : {}),

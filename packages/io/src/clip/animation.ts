@@ -1,4 +1,4 @@
-import { malformed } from "../malformed.js";
+import { malformed } from "@spaattn/weights";
 
 // What a decoder will not say: whether an animation is all there. Decoders show what they find and call it the whole.
 

@@ -1,4 +1,4 @@
-import { malformed } from "../malformed.js";
+import { malformed } from "@spaattn/weights";
 import { type PngChunk, pngChunks, pngFile } from "./png-chunks.js";
 
 /** One frame of an animated PNG, as the file has it. */

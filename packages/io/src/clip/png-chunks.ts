@@ -1,4 +1,4 @@
-import { malformed } from "../malformed.js";
+import { malformed } from "@spaattn/weights";
 
 /** One chunk of a PNG file; `data` shares the file's memory. */
 export interface PngChunk {

@@ -1,8 +1,8 @@
 import { isSpaAttnError, throwIfAborted } from "@spaattn/core";
+import { malformed } from "@spaattn/weights";
 import { type Apng, ApngCanvas, type ApngFrame } from "../clip/apng.js";
 import { type Clip, checkClip } from "../clip/clip.js";
 import { checkBytes, checkPixels, frameRate } from "../clip/limits.js";
-import { malformed } from "../malformed.js";
 import { shrinkClip } from "./image-clip.js";
 import type { ReadClipOptions } from "./read-clip.js";
 import { loadSharp } from "./sharp.js";

@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { isSpaAttnError, SpaAttnError, throwIfAborted } from "@spaattn/core";
+import { malformed } from "@spaattn/weights";
 import { type Clip, checkClip } from "../clip/clip.js";
-import { malformed } from "../malformed.js";
 import { PpmFrames } from "./ppm-frames.js";
 import type { ReadClipOptions } from "./read-clip.js";
 

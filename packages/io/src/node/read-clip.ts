@@ -1,13 +1,13 @@
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { checkFields, checkSignal, describeValue, SpaAttnError } from "@spaattn/core";
+import { fileError } from "@spaattn/weights/node";
 import { isGif, isWebp } from "../clip/animation.js";
 import { parseApng } from "../clip/apng.js";
 import type { Clip } from "../clip/clip.js";
 import { isPng } from "../clip/png-chunks.js";
 import { readAnimatedPng } from "./animated-png.js";
 import { readContainerClip } from "./ffmpeg-clip.js";
-import { fileError } from "./file-error.js";
 import { readImageClip } from "./image-clip.js";
 
 export interface ReadClipOptions {

@@ -1,9 +1,9 @@
 import { extname } from "node:path";
 import { checkFields, describeValue } from "@spaattn/core";
+import { type WriteOptions, writeFileWhole } from "@spaattn/weights/node";
 import { type Clip, checkClip, clipFrame } from "../clip/clip.js";
 import { unmergeGif, unmergeWebp } from "../clip/unmerge.js";
 import { loadSharp } from "./sharp.js";
-import { type WriteOptions, writeFileWhole } from "./write-file.js";
 
 export interface WriteClipOptions extends WriteOptions {
   /** Default: the clip's own, or 16. */

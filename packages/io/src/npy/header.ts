@@ -1,5 +1,5 @@
 import { SpaAttnError } from "@spaattn/core";
-import { malformed } from "../malformed.js";
+import { malformed } from "@spaattn/weights";
 
 /** What the header of a npy file says. */
 export interface NpyHeader {

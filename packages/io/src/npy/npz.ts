@@ -1,5 +1,5 @@
 import type { HostTensor } from "@spaattn/core";
-import { type ByteInput, bytesSource, toSource } from "../byte-source.js";
+import { type ByteInput, bytesSource, toSource } from "@spaattn/weights";
 import { type ZipEntry, zipBytes, zipChunks, zipEntries } from "../zip.js";
 import { readNpy } from "./read.js";
 import { npyChunks } from "./write.js";

@@ -51,6 +51,10 @@ async function choose(
 ): Promise<CalibratedPreset> {
   checkTarget(target);
   checkFields("options", options, ["signal", "onProgress"]);
+  const { rectify } = adapter.settings;
+  // Its budget is shared over heads at run time, and a tolerance does the same between layers and steps.
+  if (rectify === "levels")
+    throw new RangeError('a model with rectify "levels" has no drop rates to calibrate; set levels.tolerance instead');
   const placed = placeCaptures(adapter, captures);
   const { grid } = placed[0];
   const blocks = blocksOf(adapter, placed);
@@ -87,7 +91,7 @@ async function choose(
     grid,
     blockSize: settings.blockSize,
     heads,
-    rectify: settings.rectify,
+    rectify,
     layers: rates,
     otherLayers: { dropRate: rate(even) },
     provenance: {
