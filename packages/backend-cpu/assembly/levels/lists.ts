@@ -3,7 +3,7 @@ import * as L from "../../src/job-layout";
 import { at, float, int } from "../job";
 import { blockColumns, levelColumn } from "./tree";
 
-/** Unit: a query block. The blocks it attends exactly, and the columns of nodes with their biases (levels.md section 5). */
+/** Unit: a query block. The blocks it attends exactly, and the columns of nodes with their biases (docs/levels.md#output). */
 export function lists(job: usize, i: i32): void {
   const n = int(job, L.VISUAL_BLOCKS);
   const choice = at(job, V.CHOICE) + <usize>(i * n);

@@ -2,7 +2,7 @@ import { exp2, LOG2E, madd, sum4, sums4 } from "../math";
 import { logs } from "./leaf";
 
 /*
- * Summaries of pairs of neighbouring nodes (levels.md section 2). With z = s a.k~ the difference of the log-masses gives
+ * Summaries of pairs of neighbouring nodes (docs/levels.md#levels). With z = s a.k~ the difference of the log-masses gives
  * the weights, and the tangent of the sum is m = max(0, x) + log(1 + e^-|x|) + m_0 - w_1 (z_1 - z_0) with
  * x = m_1 - m_0 + z_1 - z_0, which keeps its digits however large z is.
  */

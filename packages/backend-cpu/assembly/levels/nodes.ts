@@ -9,7 +9,7 @@ import { mergeKeys, mergeProjected, mergeValues, weighPairs } from "./merge";
 import { dotsPair, projectRow, square } from "./products";
 import { blockColumns, levelColumn } from "./tree";
 
-/** Unit: a visual block. Its nodes of all levels at the anchors of some clusters (levels.md section 2). */
+/** Unit: a visual block. Its nodes of all levels at the anchors of some clusters (docs/levels.md#levels). */
 export function nodes(job: usize, block: i32, scratch: usize): void {
   const size = int(job, L.BLOCK_SIZE);
   const row = rowBytes(job);
