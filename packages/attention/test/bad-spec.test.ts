@@ -44,7 +44,7 @@ describe("every field of a spec is checked, and named with its value", () => {
     [{ dense: "no" }, 'spec.dense must be true or false, got "no"'],
     [{ dense: 0 }, "spec.dense must be true or false, got 0"],
     [{ dense: null }, "spec.dense must be true or false, got null"],
-    [{ rectify: null }, "spec.rectify must be none or paper or tail, got null"],
+    [{ rectify: null }, "spec.rectify must be none or paper or tail or levels, got null"],
     [{ dtype: null }, "spec.dtype must be f32 or f16 or bf16, got null"],
     [{ tail: 8 }, "spec.tail must be an object, got 8"],
     [{ tail: null }, "spec.tail must be an object, got null"],
