@@ -7,7 +7,7 @@ import { root } from "./workspace.mjs";
 
 const TEXT = /\.(md|[cm]?[jt]sx?|cu|cuh|wgsl|html|css|py|json|yaml|yml)$/;
 /** Documents that are not part of the repository; nobody who reads it has them. */
-const ELSEWHERE = /\b(algorithm|beyond|diffusion|levels)\.md\b/;
+const ELSEWHERE = /\b(algorithm|beyond|diffusion)\.md\b/;
 
 const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
   cwd: root,

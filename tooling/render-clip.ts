@@ -1,6 +1,6 @@
 // Renders the clip that comes with the command line tool: a dusk landscape that a camera passes, with balloons, water and birds.
 // Deterministic; run it with `node --import tsx tooling/render-clip.ts [output.webp]`.
-import { writeClip } from "../packages/io/src/node/sharp-clip.js";
+import { writeClip } from "../packages/io/src/node/write-clip.js";
 import { add, clamp, fbm, hash, mix, noise, type Rgb, scale, smooth } from "./render-noise.js";
 
 const WIDTH = 256;

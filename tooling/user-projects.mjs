@@ -16,7 +16,7 @@ console.log("ok");
 const entriesOf = (packed) =>
   packed.flatMap(({ name, exports = {} }) =>
     Object.keys(exports)
-      .filter((entry) => entry !== "./package.json")
+      .filter((entry) => entry !== "./package.json" && !entry.includes("*"))
       .map((entry) => name + entry.slice(1)),
   );
 

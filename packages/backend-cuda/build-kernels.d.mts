@@ -13,3 +13,4 @@ export function compile(name: string): {
   log: string;
 };
 export function resourcesOf(report: string): Record<string, Record<string, Resources>>;
+export function sourceHash(name: string): string;

@@ -3,11 +3,12 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const FATBINS = join(root, "fatbins");
+const KERNELS = join(root, "kernels");
 // One code object per generation, and PTX that newer drivers compile for chips that do not exist yet.
 const EVERYWHERE = ["arch=compute_80,code=sm_80", "arch=compute_90,code=sm_90", "arch=compute_80,code=compute_80"];
 const AMPERE = ["arch=compute_80,code=sm_80", "arch=compute_80,code=compute_80"];
@@ -72,6 +73,23 @@ export function resourcesOf(report) {
 
 const hash = (image) => createHash("sha256").update(image).digest("hex");
 
+/** A kernel file with everything it includes of ours, as the compiler sees it: without comments and blanks. */
+function sourceText(path, seen) {
+  if (seen.has(path)) return "";
+  seen.add(path);
+  const text = readFileSync(path, "utf8")
+    .replace(/\/\*[\s\S]*?\*\//g, " ")
+    .replace(/\/\/[^\n]*/g, " ");
+  const included = [...text.matchAll(/#include\s+"([^"]+)"/g)].map(([, file]) =>
+    sourceText(resolve(dirname(path), file), seen),
+  );
+  return included.join("\n") + text.replace(/\s+/g, " ");
+}
+
+/** Hash of what a module is compiled from: tells an old fatbin from a changed kernel where there is no compiler. */
+export const sourceHash = (name) =>
+  hash(sourceText(join(KERNELS, SOURCES[name].file), new Set()) + SOURCES[name].flags.join(" "));
+
 function main(check, names) {
   const compiler = compilerVersion();
   if (!compiler) {
@@ -84,7 +102,7 @@ function main(check, names) {
   const manifest = { compiler, modules: { ...old } };
   for (const name of names.length > 0 ? names : Object.keys(SOURCES)) {
     const { image, resources } = compile(name);
-    manifest.modules[name] = { sha256: hash(image), bytes: image.length, entries: resources };
+    manifest.modules[name] = { sha256: hash(image), source: sourceHash(name), bytes: image.length, entries: resources };
     if (check) continue;
     mkdirSync(FATBINS, { recursive: true });
     writeFileSync(join(FATBINS, `${name}.fatbin`), image);

@@ -142,7 +142,7 @@ describe("values that are not finite", () => {
 
   it("have a state, a word and an exit status in every command", async () => {
     const table = await spaattn(["compare", nan, "--report", path("nan.html")]);
-    expect(table).toMatchObject({ code: 5, error: expect.stringContaining("query holds 1 value that is not finite") });
+    expect(table).toMatchObject({ code: 5, out: expect.stringContaining("query holds 1 value that is not finite") });
     expect(table.out).toMatch(/^tail .*not finite/m);
     expect(table.out).not.toContain("∞");
     const page = readFileSync(path("nan.html"), "utf8");

@@ -8,7 +8,7 @@ afterAll(remove);
 describe("exit status and messages", () => {
   it.each([
     [["frob"], "unknown command 'frob'"],
-    [["compare"], "missing required argument 'input'"],
+    [["compare"], "missing required argument 'inputs'"],
     [["compare", "x.gif", "--bogus"], "unknown option '--bogus'"],
     [["compare", "x.gif", "--drop-rate", "1.5"], '"1.5" is not between 0 and 1'],
     [["compare", "x.gif", "--modes", "magic"], "Allowed are none, paper, tail"],
@@ -83,7 +83,7 @@ describe("help and completion", () => {
 
   it("completes commands, options and backends", async () => {
     const script = await spaattn(["complete", "bash"]);
-    expect(script.out).toContain("complete -F");
+    expect(script.out).toContain("-F _spaattn");
     const commands = await spaattn(["complete", "--", "ver"]);
     expect(commands.out).toMatch(/^verify\t/m);
     const backends = await spaattn(["complete", "--", "compare", "--backend", ""]);

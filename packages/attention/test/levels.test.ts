@@ -65,7 +65,7 @@ describe("plans of levels", () => {
   it("cost their budget, and a few per cent for the estimate", () => {
     const cost = planCost(compilePlan({ ...base, levels: { budget: 0.1 } }));
     expect(cost.density).toBeCloseTo(0.1, 12);
-    // levels.md section 7, n = 32, d = 64: 4.2 % of dense.
+    // docs/levels.md#cost, n = 32, d = 64: 4.2 % of dense.
     const beyond = cost.steps.filter(({ op }) => op !== "attend").reduce((sum, { flop }) => sum + flop, 0);
     expect(beyond / cost.denseFlop).toBeGreaterThan(0.03);
     expect(beyond / cost.denseFlop).toBeLessThan(0.05);

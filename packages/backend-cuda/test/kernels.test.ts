@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { compile, compilerVersion, type Resources, SOURCES } from "../build-kernels.mjs";
+import { compile, compilerVersion, type Resources, SOURCES, sourceHash } from "../build-kernels.mjs";
 import { MODULES } from "../src/kernels.js";
 
 type Entries = Readonly<Record<string, Readonly<Record<string, Resources>>>>;
 interface Manifest {
   readonly compiler: string;
-  readonly modules: Readonly<Record<string, { sha256: string; bytes: number; entries: Entries }>>;
+  readonly modules: Readonly<Record<string, { sha256: string; source: string; bytes: number; entries: Entries }>>;
 }
 
 const folder = new URL("../fatbins/", import.meta.url);
@@ -31,6 +31,10 @@ describe("compiled kernels", () => {
       total += statSync(url).size;
     }
     expect(total).toBeLessThan(1_000_000);
+  });
+
+  it.each([...MODULES])("are compiled from the sources as they are: %s", (name) => {
+    expect(sourceHash(name), "run: node packages/backend-cuda/build-kernels.mjs").toBe(manifest.modules[name].source);
   });
 
   it("spill no registers on any target", () => {

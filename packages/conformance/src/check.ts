@@ -11,6 +11,8 @@ export interface Check {
   /** Largest difference over the expected tensor's largest magnitude; for masks the number of wrong entries. */
   readonly maxError?: number;
   readonly tolerance?: number;
+  /** Elements that are not finite where the expected ones are, or the other way round; `maxError` is then infinite. */
+  readonly notFinite?: number;
   /** The first element out of tolerance. */
   readonly firstIndex?: readonly number[];
   readonly got?: number;
@@ -39,9 +41,11 @@ export function compareFloats(
     if (Number.isFinite(expected[i])) magnitude = Math.max(magnitude, Math.abs(expected[i]));
   const unit = magnitude || 1;
   let maxError = 0;
+  let notFinite = 0;
   let first = -1;
   for (let i = 0; i < expected.length; i++) {
     if (got[i] === expected[i] || !includes(i)) continue;
+    if (!Number.isFinite(got[i]) || !Number.isFinite(expected[i])) notFinite++;
     const error = Math.abs(got[i] - expected[i]) / unit;
     const wrong = !(error <= tolerance);
     maxError = Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(maxError, error);
@@ -52,6 +56,7 @@ export function compareFloats(
     ok: false,
     maxError,
     tolerance,
+    ...(notFinite > 0 ? { notFinite } : {}),
     firstIndex: unravel(first, shape),
     got: got[first],
     expected: expected[first],

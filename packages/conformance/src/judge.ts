@@ -23,11 +23,12 @@ export interface Measure {
   readonly exactMask: boolean;
 }
 
-/** Statistics that no decision comes before. */
-const POOLED = [
-  ...(["queryMean", "keyMean", "valueMean", "queryDeviation", "keyDeviation"] as const),
-  ...(["querySpread", "anchor", "scores", "probabilities"] as const),
-];
+/** Sums over the inputs themselves: exact to float32, also of 16-bit inputs. */
+const STATISTICS: ReadonlySet<string> = new Set([
+  ...["queryMean", "keyMean", "valueMean", "queryDeviation", "keyDeviation", "querySpread", "anchor"],
+]);
+/** Statistics and scores, which no decision comes before. */
+const POOLED = [...STATISTICS, "scores", "probabilities"];
 /** What follows from the strata; `bias` follows from the mask as well. */
 const SUMMARIES = [
   ...(["strataKey", "strataValue", "strataMass", "strataSpread", "strataNoise"] as const),

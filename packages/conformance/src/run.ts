@@ -95,5 +95,6 @@ export function describeCheck(check: Check): string {
   const at = check.firstIndex
     ? ` first at [${check.firstIndex.join(", ")}]: got ${check.got}, expected ${check.expected}`
     : "";
-  return `${check.ok ? "ok" : "FAILED"} ${where}${size}${limit}${at}${check.note ? ` - ${check.note}` : ""}`;
+  const none = check.notFinite ? ` (${check.notFinite} values not finite)` : "";
+  return `${check.ok ? "ok" : "FAILED"} ${where}${size}${none}${limit}${at}${check.note ? ` - ${check.note}` : ""}`;
 }

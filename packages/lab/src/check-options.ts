@@ -16,7 +16,7 @@ export function checkCompareOptions(options: unknown): void {
 
 /** @throws TypeError or RangeError that names the option of `errorCurve`. */
 export function checkCurveOptions(options: unknown): void {
-  checkFields("options", options, ["modes", "dropRates", "onPoint", "repeats", ...SELECTION, ...WORK]);
+  checkFields("options", options, ["modes", "dropRates", "budgets", "onPoint", "repeats", ...SELECTION, ...WORK]);
   checkLists(options as Readonly<Record<string, unknown>>);
 }
 
@@ -34,7 +34,7 @@ function checkLists({ modes, dropRates, budgets, ...selection }: Readonly<Record
   }
   if (budgets !== undefined) {
     if (!Array.isArray(budgets)) throw new TypeError(`options.budgets must be a list, got ${describeValue(budgets)}`);
-    checkShare("options.budgets", budgets);
+    if (budgets.length > 0) checkShare("options.budgets", budgets);
   }
   checkSelection(selection);
 }

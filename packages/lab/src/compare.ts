@@ -95,21 +95,20 @@ const ESTIMATION = [
   ...(["cluster", "nodes", "errors", "choose", "gather"] as const),
 ];
 
-interface Job {
+interface Choice {
   readonly mode: Mode;
   readonly dropRate: number;
   readonly budget?: number;
+}
+
+interface Job extends Choice {
   readonly weight: number;
   readonly times: number[];
   run?: ModeRun;
 }
 
 /** Every mode at every drop rate and every budget. A backend without levels is not asked for them by default. */
-function jobsOf(
-  { capabilities }: Backend,
-  inputs: LabInputs,
-  options: CompareOptions,
-): Omit<Job, "weight" | "times">[] {
+function jobsOf({ capabilities }: Backend, inputs: LabInputs, options: CompareOptions): Choice[] {
   const { budgets = [], dropRates = budgets.length > 0 ? [] : [0.8] } = options;
   const hasLevels = budgets.length > 0 && (capabilities.rectify?.includes("levels") ?? false);
   const modes = options.modes ?? (["none", "paper", "tail", ...(hasLevels ? (["levels"] as const) : [])] as const);

@@ -23,7 +23,7 @@ export interface SelectionOptions {
 /** Strata per block of tail where nothing else is said, and what `levels` take a drop rate's cost from. */
 const STRATA = 4;
 
-/** The drop rate whose exact blocks and summaries cost `budget` of dense attention in a mode (levels.md section 8). */
+/** The drop rate whose exact blocks and summaries cost `budget` of dense attention in a mode (docs/levels.md#measurements). */
 export function dropRateOf(mode: Mode, budget: number, blockSize: number, options: SelectionOptions = {}): number {
   if (mode === "dense") return 0;
   const strata = mode === "levels" ? STRATA : mode === "tail" ? (options.tail?.strataPerBlock ?? STRATA) : 0;

@@ -75,7 +75,7 @@ function keySets(step: AttendStep, io: AttendInputs, head: Head, { geometry }: R
   return { every, row: (i: number) => joinKeys([...exact(i), pseudo(i)]) };
 }
 
-/** Reads the rows that are listed for a query block, from the summaries of its cluster (levels.md section 5). */
+/** Reads the rows that are listed for a query block, from the summaries of its cluster (docs/levels.md#output). */
 function rowReader(io: AttendInputs, head: Head, d: number): (i: number) => KeySet {
   const [stride, rows] = [io.rowIndices!.shape[3], io.nodeKey!.shape[3]];
   const [counts, indices, cluster] = [io.rowCounts!, io.rowIndices!, io.cluster!].map((tensor) => slice(tensor, head));

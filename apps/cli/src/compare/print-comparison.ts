@@ -67,6 +67,7 @@ export function printComparison(
   terminal.print();
   const busy = busyNote(machine);
   if (busy) terminal.print(terminal.style("yellow", busy));
+  for (const warning of comparison.warnings) terminal.print(terminal.style("yellow", warning));
   for (const row of comparison.rows.filter(({ worstHeads }) => worstHeads.length > 0)) {
     const worst = row.worstHeads.map(({ head, label, relL2 }) => `${head} (${label}) ${figure(relL2, 4)}`).join(", ");
     terminal.print(

@@ -42,7 +42,6 @@ export async function runCompare(
         // People see each table as it is made; machines get one document at the end.
         if (!terminal.json) printComparison(terminal, backend, one.inputs, one.comparison, machine);
         if (!terminal.json && i + 1 < paths.length) terminal.print();
-        for (const warning of one.comparison.warnings) terminal.warn(warning);
         if (one.comparison.rows.some(({ state }) => state === "notFinite")) context.leaveWith(EXIT.notFinite);
       }
       if (flags.report) {

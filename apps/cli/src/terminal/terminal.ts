@@ -39,9 +39,9 @@ export class Terminal {
     this.print(JSON.stringify(value, null, 2));
   }
 
-  /** A warning for the reader, on stderr. */
+  /** A warning for the reader, on stderr; machines find it in the document. */
   warn(line: string): void {
-    this.note(`${this.style("yellow", "warning:")} ${line}`);
+    if (!this.json) this.note(`${this.style("yellow", "warning:")} ${line}`);
   }
 
   /** One line for the reader, not part of the result. */

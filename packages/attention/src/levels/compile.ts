@@ -6,7 +6,7 @@ import { nodeRowCount } from "./choice/tree.js";
 
 type Names = Record<string, string>;
 
-/** Writes the steps of `rectify: "levels"` before attention; returns what attention reads (levels.md). */
+/** Writes the steps of `rectify: "levels"` before attention; returns what attention reads (docs/levels.md). */
 export function writeLevels(plan: PlanWriter, spec: ResolvedSpec, names: Names, choiceAsInput: boolean): Names {
   const { geometry, levels } = spec;
   const { batch, heads, visualBlocks: n, headDim: d, blockSize, blocks } = geometry;

@@ -1,7 +1,7 @@
 import type { Plan } from "../plan.js";
 import type { Step } from "../steps.js";
 
-/** Operations of one step of levels for one head (levels.md section 7); 0 for steps that only move things. */
+/** Operations of one step of levels for one head (docs/levels.md#cost); 0 for steps that only move things. */
 export function levelsFlop({ geometry, steps, tensors }: Plan, step: Step): number {
   const { visualTokens: N, visualBlocks: n, headDim: d, blockSize } = geometry;
   if (step.op === "cluster")

@@ -4,7 +4,7 @@ export type LevelsScope = "call" | "head" | "row";
 /** How the multiplier of a budget is found: to the last step, or to a bin of a histogram (one pass). */
 export type LevelsSearch = "exact" | "histogram";
 
-/** Parameters of `rectify: "levels"`, as a person writes them (levels.md). */
+/** Parameters of `rectify: "levels"`, as a person writes them (docs/levels.md). */
 export interface LevelsOptions {
   /** Share of the cost of dense attention to spend; default `(1 - dropRate) + dropRate * 4 / blockSize`. */
   readonly budget?: number;

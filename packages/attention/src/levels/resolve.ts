@@ -84,7 +84,7 @@ function levelList(levels: readonly number[] | undefined, depth: number): readon
   return [...new Set(levels)].sort((a, b) => a - b);
 }
 
-/** The budget as given, or what the uniform tail of the policy's drop rate would cost (levels.md section 4). */
+/** The budget as given, or what the uniform tail of the policy's drop rate would cost (docs/levels.md#choice). */
 function budgetsOf(budget: number | undefined, policy: Policy, { heads, blockSize }: Geometry): readonly number[] {
   const rates = new Array<number>(heads).fill(1);
   for (const part of flatten(policy)) {

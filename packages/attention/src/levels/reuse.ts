@@ -9,7 +9,7 @@ const CHOOSING: readonly string[] = [
   ...["probe", "probeCount", "momentError", "probeError", "levelError", "outputPower", "multiplier"],
 ];
 
-/** True when runs of this spec may take over a choice made before (levels.md section 4, "Reuse"). */
+/** True when runs of this spec may take over a choice made before (docs/levels.md#choice, "Reuse"). */
 export const reusesChoices = ({ dense, rectify, levels, extras }: ResolvedSpec): boolean =>
   !dense && rectify === "levels" && levels.refresh > 1 && extras.every((name) => !CHOOSING.includes(name));
 

@@ -3,7 +3,7 @@ import type { RunContext } from "../backend.js";
 import type { ResolvedLevels } from "./options.js";
 
 /*
- * The steps of `rectify: "levels"` (levels.md), in order; attention itself is `AttendStep`. Shapes as in steps.ts, and
+ * The steps of `rectify: "levels"` (docs/levels.md), in order; attention itself is `AttendStep`. Shapes as in steps.ts, and
  * L = depth, g = clusters, R = probes, m = n * (2^(L+1) - 1) rows of nodes: node u of level l is row n * (2^l - 1) + u.
  */
 

@@ -8,7 +8,7 @@ import { blockColumns } from "./tree";
 
 /**
  * Unit: 64 query rows, visual tiles first, then text. Flash attention over the exact blocks, then over tiles of gathered
- * nodes (levels.md section 5). Works through a few tiles per call; returns where to go on, 0 when the rows are done.
+ * nodes (docs/levels.md#output). Works through a few tiles per call; returns where to go on, 0 when the rows are done.
  */
 export function attendLists(job: usize, unit: i32, scratch: usize, from: i32): i32 {
   const n = int(job, L.VISUAL_BLOCKS);

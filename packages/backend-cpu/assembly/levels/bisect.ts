@@ -13,7 +13,7 @@ import { bisectFine, FINE_ROWS, fineBytes } from "./fine";
 }
 
 /**
- * Sorts the slots of one block so that each of its `2^levels` runs is compact (beyond.md section 3).
+ * Sorts the slots of one block so that each of its `2^levels` runs is compact (docs/tail.md#strata).
  *
  * @param order the block's slots: i32 token indices, ascending from `first`
  * @param rows the block's valid rows about their mean

@@ -7,7 +7,7 @@ import { dotsPair, effectGaps } from "./products";
 import * as S from "./scratch";
 import { blockColumns, levelColumn } from "./tree";
 
-/** S_l, E_l and both together for one pair of blocks and every level (levels.md section 3). */
+/** S_l, E_l and both together for one pair of blocks and every level (docs/levels.md#error). */
 export function blockErrors(job: usize, i: i32, first: i32, j: i32, block: usize): void {
   const depth = int(job, V.DEPTH);
   const n = int(job, L.VISUAL_BLOCKS);

@@ -8,7 +8,7 @@ const ROUNDS = 10;
 
 /**
  * Unit: the head. Clusters of its query blocks by their means, farthest-point start, ten rounds of which the last
- * assignment counts; and the anchor of each (levels.md section 2).
+ * assignment counts; and the anchor of each (docs/levels.md#levels).
  */
 export function cluster(job: usize, scratch: usize): void {
   const n = int(job, L.VISUAL_BLOCKS);

@@ -10,7 +10,7 @@ import * as S from "./scratch";
 import { softmaxLevel, softmaxProbe } from "./softmax";
 import { blockColumns, levelColumn } from "./tree";
 
-/** Unit: a few query blocks of one cluster. Expected errors of every level of all their pairs (levels.md section 3). */
+/** Unit: a few query blocks of one cluster. Expected errors of every level of all their pairs (docs/levels.md#error). */
 export function errors(job: usize, unit: i32, scratch: usize): void {
   const entry = load<i32>(at(job, V.ESTIMATE_UNITS) + (<usize>unit << 2));
   const members = at(job, V.MEMBERS) + (<usize>(entry & 0xffff) << 2);

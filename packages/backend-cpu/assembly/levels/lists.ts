@@ -3,7 +3,7 @@ import * as L from "../../src/job-layout";
 import { at, float, int } from "../job";
 import { blockColumns, levelColumn } from "./tree";
 
-/** Unit: a query block. The blocks it attends exactly, and the columns of nodes with their biases (levels.md section 5). */
+/** Unit: a query block. The blocks it attends exactly, and the columns of nodes with their biases (docs/levels.md#output). */
 export function lists(job: usize, i: i32): void {
   const n = int(job, L.VISUAL_BLOCKS);
   const choice = at(job, V.CHOICE) + <usize>(i * n);
@@ -41,7 +41,7 @@ export function lists(job: usize, i: i32): void {
   store<i32>(at(job, V.LIST_COUNTS) + (<usize>i << 2), <i32>(rows >> 2));
 }
 
-/** b = m + min(h, h_max) of one node for one query block (beyond.md section 5). */
+/** b = m + min(h, h_max) of one node for one query block (docs/tail.md#bias). */
 function bias(job: usize, tau: f32, mass: f32): f32 {
   const m = max(mass, float(job, L.M_MIN));
   const shift: f32 = tau <= 2 * m ? tau / 2 : sqrt<f32>(2 * m * tau) - m;

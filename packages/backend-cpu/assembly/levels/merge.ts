@@ -2,7 +2,7 @@ import { exp2, LOG2E, madd, sum4, sums4 } from "../math";
 import { logs } from "./leaf";
 
 /*
- * Summaries of pairs of neighbouring nodes (levels.md section 2). With z = s a.k~ the difference of the log-masses gives
+ * Summaries of pairs of neighbouring nodes (docs/levels.md#levels). With z = s a.k~ the difference of the log-masses gives
  * the weights, and with x = m_1 - m_0 + z_1 - z_0 the tangent of the sum is m_0 - w_1 (z_1 - z_0) + log(1 + e^-|x|) where
  * x < 0, m_1 + w_0 (z_1 - z_0) + log(1 + e^-|x|) elsewhere. Both keep their digits however large z is.
  */

@@ -10,7 +10,7 @@ import { projectRow, square } from "./products";
 import { blockColumns, levelColumn } from "./tree";
 import { variances } from "./variances";
 
-/** Unit: a visual block. Its nodes of all levels at the anchors of some clusters (levels.md section 2). */
+/** Unit: a visual block. Its nodes of all levels at the anchors of some clusters (docs/levels.md#levels). */
 export function nodes(job: usize, block: i32, scratch: usize): void {
   const size = int(job, L.BLOCK_SIZE);
   const row = rowBytes(job);

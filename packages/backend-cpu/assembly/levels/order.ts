@@ -7,7 +7,7 @@ import { sum4 } from "../math";
 import { bisect, bisectBytes } from "./bisect";
 import { projectRow } from "./products";
 
-/** Unit: a visual block. How far its keys and values are from their means (levels.md section 2); values projected. */
+/** Unit: a visual block. How far its keys and values are from their means (docs/levels.md#levels); values projected. */
 export function spreads(job: usize, block: i32, scratch: usize): void {
   const size = int(job, L.BLOCK_SIZE);
   const row = rowBytes(job);
@@ -49,7 +49,7 @@ function valueFactor(job: usize): f32 {
   return values > 0 ? float(job, V.GAMMA) * <f32>Math.sqrt(keys / values) : 0;
 }
 
-/** Unit: a visual block. Its slot order, nested over all levels (levels.md section 2). */
+/** Unit: a visual block. Its slot order, nested over all levels (docs/levels.md#levels). */
 export function nestedOrder(job: usize, block: i32, scratch: usize): void {
   const size = int(job, L.BLOCK_SIZE);
   const row = rowBytes(job);

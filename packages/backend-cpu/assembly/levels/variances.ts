@@ -3,7 +3,7 @@ import * as L from "../../src/job-layout";
 import { at, float, int } from "../job";
 import { dotsPair } from "./products";
 
-/** tau of the block's nodes for every query block of the cluster (beyond.md section 5). */
+/** tau of the block's nodes for every query block of the cluster (docs/tail.md#bias). */
 export function variances(job: usize, c: i32, place: i32, columns: i32, spread: usize, work: usize, row: usize): void {
   const starts = at(job, V.MEMBER_START) + (<usize>c << 2);
   const members = at(job, V.MEMBERS);

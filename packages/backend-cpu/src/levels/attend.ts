@@ -21,7 +21,7 @@ function listLengths(choice: Uint8Array, n: number): Int32Array {
 }
 
 /**
- * Second pass: lists and attention (levels.md section 5).
+ * Second pass: lists and attention (docs/levels.md#output).
  *
  * @param choices `[n, n]` of every head of the window
  * @param kept the first pass left its summaries in place

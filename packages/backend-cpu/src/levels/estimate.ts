@@ -21,7 +21,7 @@ export interface HeadEstimate {
   readonly power: number;
 }
 
-/** First pass: everything up to the error estimates (levels.md sections 2 and 3). */
+/** First pass: everything up to the error estimates (docs/levels.md#levels and docs/levels.md#error). */
 export async function estimateHeads(window: HeadWindow): Promise<HeadEstimate[]> {
   const { p, progress, heads } = window;
   await progress.timed("permute", () => window.load());

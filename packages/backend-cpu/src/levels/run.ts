@@ -83,7 +83,7 @@ async function eachWindow(
   for (const result of served) if (result.status === "rejected") throw result.reason;
 }
 
-/** `[n, n]` for every head of the call, a batch item at a time (levels.md section 4). */
+/** `[n, n]` for every head of the call, a batch item at a time (docs/levels.md#choice). */
 function choose(p: LevelsParameters, tensors: HostTensors, estimates: readonly HeadEstimate[]): Uint8Array[] {
   const { n, geometry, extras } = p;
   if (!p.choose) return estimates.map((_, head) => headBytes(tensors[p.choice!], head));

@@ -101,6 +101,6 @@ export class HeadWindow {
   }
 }
 
-/** Ω `[d, 16]`: `sign(cos(1 + 0.7 t²)) / 4`, `t = 16 ch + e` (levels.md section 3). */
+/** Ω `[d, 16]`: `sign(cos(1 + 0.7 t²)) / 4`, `t = 16 ch + e` (docs/levels.md#error). */
 const projection = (headDim: number): Float32Array =>
   Float32Array.from({ length: headDim * V.PROJECTED }, (_, t) => Math.sign(Math.cos(1 + 0.7 * t * t)) / 4);

@@ -4,7 +4,7 @@ import { type BiasOptions, type StrataBias, shift } from "../tail/bias.js";
 import type { Summaries } from "../tail/summaries.js";
 
 /**
- * Variance, shift and bias of the nodes of all levels for one query block (beyond.md section 5), each `[rows]`.
+ * Variance, shift and bias of the nodes of all levels for one query block (docs/tail.md#bias), each `[rows]`.
  *
  * @param querySpread `[n, d]` ρ
  * @param group the block's cluster

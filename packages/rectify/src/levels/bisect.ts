@@ -17,7 +17,7 @@ export type OnCut = (gap: number) => void;
 
 /**
  * Sorts `slots` (ascending row indices) so that each of its `2^levels` runs is compact, in place: cut at the median along
- * the direction of largest variance, each half in ascending order again, and so on (beyond.md section 3, "local").
+ * the direction of largest variance, each half in ascending order again, and so on (docs/tail.md#strata, "local").
  */
 export function bisect(source: BisectRows, slots: Int32Array, levels: number, onCut: OnCut = () => {}): void {
   if (levels === 0) return;

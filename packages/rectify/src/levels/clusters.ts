@@ -15,7 +15,7 @@ export const defaultClusters = (blocks: number): number => Math.min(16, Math.cei
 
 /**
  * Groups query blocks by their mean query: farthest-point start, then ten rounds of k-means of which the last assignment
- * counts (levels.md section 2). Every block weighs the same; clusters without blocks are dropped.
+ * counts (docs/levels.md#levels). Every block weighs the same; clusters without blocks are dropped.
  *
  * @param queryMean `[n, d]`
  * @param wanted clusters to start from
@@ -103,7 +103,7 @@ export function clusterMargin(queryMean: Float64Array, headDim: number, wanted: 
   return margin;
 }
 
-/** Anchors `[g, d]`: the mean of all valid queries of a cluster's blocks (levels.md section 2). */
+/** Anchors `[g, d]`: the mean of all valid queries of a cluster's blocks (docs/levels.md#levels). */
 export function clusterAnchors(query: Float64Array, { cluster, count }: Clusters, shape: HeadShape): Float64Array {
   const { visualTokens, headDim: d, blockSize } = shape;
   const anchor = new Float64Array(count * d);

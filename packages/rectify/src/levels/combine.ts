@@ -1,4 +1,4 @@
-/** β_l = 2^l / 90: how much of the moments' error counts beside what the probes see (levels.md section 3). */
+/** β_l = 2^l / 90: how much of the moments' error counts beside what the probes see (docs/levels.md#error). */
 const momentShare = (level: number): number => 2 ** level / 90;
 
 /**

@@ -9,7 +9,7 @@ export interface ChoiceRow {
 }
 
 /**
- * The lists of one query block (levels.md section 5).
+ * The lists of one query block (docs/levels.md#output).
  *
  * @param choice `[n]` a level or `EXACT` per key block
  * @param bias `[rows]` bias of every node for this query block; −∞ marks empty ones

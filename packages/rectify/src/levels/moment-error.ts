@@ -32,7 +32,7 @@ export interface BlockErrors {
 }
 
 /**
- * `E_l(i, j)` of every level for one query block, from moments (beyond.md section 6 at level l; levels.md section 3).
+ * `E_l(i, j)` of every level for one query block, from moments (docs/tail.md#selection at level l; docs/levels.md#error).
  *
  * @param query `[d]` mean query of the block
  */

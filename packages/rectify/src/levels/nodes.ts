@@ -50,7 +50,7 @@ export function nodeSummaries(input: NodesInput, shape: HeadShape): Summaries {
 }
 
 /**
- * Makes row `to` the summary of rows `child` and `child + 1` (levels.md section 2):
+ * Makes row `to` the summary of rows `child` and `child + 1` (docs/levels.md#levels):
  *
  *     M_c = m_c + s a·k̃_c      M = log Σ e^{M_c}      w_c = e^{M_c − M}
  *     k̃ = Σ w_c k̃_c      ṽ = Σ w_c ṽ_c      m = M − s a·k̃

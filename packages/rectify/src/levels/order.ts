@@ -11,7 +11,7 @@ export interface NestedOrderOptions {
 }
 
 /**
- * The rows that are split, `[N, 2d]`: keys beside values of the same spread (levels.md section 2)
+ * The rows that are split, `[N, 2d]`: keys beside values of the same spread (docs/levels.md#levels)
  *
  *     x_r = (k_r, γσ v_r)        σ² = Σ ‖k_r − k̄_block‖² / Σ ‖v_r − v̄_block‖²
  */
@@ -42,7 +42,7 @@ function spreadInBlocks(x: Float64Array, shape: HeadShape): number {
 
 /**
  * Slot to token index, `[n * B]`: node `u` of level `l` is the run of `B / 2^l` slots from `u B / 2^l` on, for every level
- * of one order (levels.md section 2). Entries >= N are padding and stay at the end of their block.
+ * of one order (docs/levels.md#levels). Entries >= N are padding and stay at the end of their block.
  *
  * @param key `[N, d]`
  * @param value `[N, d]`

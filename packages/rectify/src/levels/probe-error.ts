@@ -5,7 +5,7 @@ import { type BlockErrors, type ErrorInput, expectedOutput } from "./moment-erro
 /** Channels values are projected onto before they are compared. */
 export const PROJECTED = 16;
 
-/** Ω `[d, 16]`, a fixed table of ±1/4: `sign(cos(1 + 0.7 t²)) / 4`, `t = 16 ch + e` (levels.md section 3). */
+/** Ω `[d, 16]`, a fixed table of ±1/4: `sign(cos(1 + 0.7 t²)) / 4`, `t = 16 ch + e` (docs/levels.md#error). */
 export const projection = (headDim: number): Float64Array =>
   Float64Array.from({ length: headDim * PROJECTED }, (_, t) => Math.sign(Math.cos(1 + 0.7 * t * t)) / 4);
 
@@ -23,7 +23,7 @@ export function projectRows(rows: Float64Array, headDim: number): Float64Array {
 
 /**
  * `S_l(i, j)` of every level for one query block: what the output of a few probes loses when block j is at level l instead
- * of the leaves (levels.md section 3)
+ * of the leaves (docs/levels.md#error)
  *
  *     D_l(r, j) = Σ_{u in j at level l} (e^{g_u} / Z_r) Ωᵀ(ṽ_u − o_r)        S_l = mean_r ‖D_l − D_L‖²
  *

@@ -11,7 +11,7 @@ export interface Probes {
 }
 
 /**
- * Means of the `parts` parts that the queries of every block are bisected into (levels.md section 3).
+ * Means of the `parts` parts that the queries of every block are bisected into (docs/levels.md#error).
  *
  * @param query `[N, d]`
  * @param parts R, a power of two

@@ -2,7 +2,7 @@ import type { ChooseInputs, ChooseOutputs, ChooseStep, RunContext } from "@spaat
 import { chooseLevels, type HeadErrors } from "@spaattn/rectify";
 import { type Head, headsOf, read, write } from "../heads.js";
 
-/** One option for every pair, a batch item at a time: levels.md section 4. */
+/** One option for every pair, a batch item at a time: docs/levels.md#choice. */
 export function choose(step: ChooseStep, io: ChooseInputs, out: ChooseOutputs, { geometry }: RunContext): void {
   const { visualBlocks: blocks, blockSize, heads, batch } = geometry;
   const all = headsOf(geometry);

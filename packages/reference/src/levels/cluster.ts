@@ -4,7 +4,7 @@ import { clusterAnchors, clusterBlocks, clusterSpread, queryProbes } from "@spaa
 import { read, shapeOf, slice, write } from "../heads.js";
 import { eachHead } from "../pace.js";
 
-/** Clusters, anchors and probes of the query blocks: levels.md sections 2 and 3. */
+/** Clusters, anchors and probes of the query blocks: docs/levels.md#levels and docs/levels.md#error. */
 export async function cluster(
   step: ClusterStep,
   io: ClusterInputs,

@@ -3,7 +3,7 @@ import { combineErrors, type ErrorInput, momentErrors, nodeBias, probeErrors, pr
 import { type Head, headsOf, read, slice, textRows, write } from "../heads.js";
 import { pacer } from "../pace.js";
 
-/** Expected errors of every level of every pair: levels.md section 3. */
+/** Expected errors of every level of every pair: docs/levels.md#error. */
 export async function errors(
   step: ErrorsStep,
   io: ErrorsInputs,

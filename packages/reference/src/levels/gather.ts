@@ -11,7 +11,7 @@ import { choiceRow, EXACT, nodeBias } from "@spaattn/rectify";
 import { listsOf, read, slice } from "../heads.js";
 import { eachHead } from "../pace.js";
 
-/** Exact blocks, and rows with their biases: levels.md section 5. */
+/** Exact blocks, and rows with their biases: docs/levels.md#output. */
 export async function gather(
   step: GatherStep,
   io: GatherInputs,

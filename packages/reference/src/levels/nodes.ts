@@ -3,7 +3,7 @@ import { nestedOrder, nodeSummaries } from "@spaattn/rectify";
 import { read, shapeOf, write } from "../heads.js";
 import { eachHead } from "../pace.js";
 
-/** Nested strata and the summaries of all levels: levels.md section 2. */
+/** Nested strata and the summaries of all levels: docs/levels.md#levels. */
 export async function nodes(step: NodesStep, io: NodesInputs, out: NodesOutputs, context: RunContext): Promise<void> {
   const shape = shapeOf(context.geometry);
   const { scale } = context.geometry;

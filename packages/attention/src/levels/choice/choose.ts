@@ -23,7 +23,7 @@ export interface Choice {
 }
 
 /**
- * One option for every pair of blocks (levels.md section 4):
+ * One option for every pair of blocks (docs/levels.md#choice):
  *
  *     o(i, j) = argmin_o  Ê_o(i, j) + λ w_o        ties: the cheaper option
  */

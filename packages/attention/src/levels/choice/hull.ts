@@ -12,7 +12,7 @@ export interface RowSpan {
 
 /**
  * Walks the lower convex hull of `(cost, Ê)` of every pair that is not forced, from the cheapest option on: always to the
- * option with the largest slope among the costlier ones (levels.md section 4).
+ * option with the largest slope among the costlier ones (docs/levels.md#choice).
  */
 export function walkHulls(
   { head, first, end }: RowSpan,

@@ -13,13 +13,13 @@ const SMALLEST = Math.exp(-80);
 const binOf = (slope: number): number => Math.min(HIGHEST, Math.floor(PER_OCTAVE * Math.log2(slope)));
 const edgeOf = (bin: number): number => 2 ** (bin / PER_OCTAVE);
 
-/** Whole units of 1/B that a budget is worth (levels.md section 4). */
+/** Whole units of 1/B that a budget is worth (docs/levels.md#choice). */
 export const budgetUnits = (budget: number, blockSize: number, pairs: number): number =>
   Math.floor(budget * blockSize * pairs + 1e-6);
 
 /**
  * The multiplier λ of one scope: the smallest whose choice costs at most `units`; ∞ when even the least cost exceeds it
- * (levels.md section 4).
+ * (docs/levels.md#choice).
  *
  * @param spans the rows of the scope
  * @param units budget in 1/B

@@ -18,7 +18,7 @@ export interface HeadErrors {
   readonly error: ArrayLike<number>;
   /** `[n, n]`: pairs that are attended exactly whatever their error; absent: the own blocks alone */
   readonly forced?: Uint8Array | undefined;
-  /** Ê is divided by this; 1 weighs heads by the size of their outputs (levels.md section 9 no. 6). */
+  /** Ê is divided by this; 1 weighs heads by the size of their outputs (docs/levels.md#edge-cases no. 6). */
   readonly unit: number;
 }
 
@@ -31,7 +31,7 @@ export interface ChoiceShape {
   readonly levels: readonly number[];
 }
 
-/** The own block is always exact (levels.md section 9 no. 5). */
+/** The own block is always exact (docs/levels.md#edge-cases no. 5). */
 export const isForced = ({ forced }: HeadErrors, i: number, j: number, blocks: number): boolean =>
   i === j || forced?.[i * blocks + j] === 1;
 

@@ -1,5 +1,5 @@
 /*
- * Where the summaries of all levels are (levels.md sections 2 and 5): level l has 2^l nodes per key block, and the nodes
+ * Where the summaries of all levels are (docs/levels.md#levels and docs/levels.md#output): level l has 2^l nodes per key block, and the nodes
  * of all levels are rows of one array, level by level. The nodes of a block at one level are neighbours.
  */
 
