@@ -23,6 +23,17 @@ export const SOURCES = {
   select: { file: "estimate/select.cu", targets: EVERYWHERE, flags: [] },
   permute: { file: "permute/permute.cu", targets: EVERYWHERE, flags: [] },
   elementwise: { file: "elementwise/elementwise.cu", targets: EVERYWHERE, flags: [] },
+  pointwise: { file: "pointwise/pointwise.cu", targets: EVERYWHERE, flags: [] },
+  embed: { file: "embed/embed.cu", targets: EVERYWHERE, flags: [] },
+  reduce: { file: "reduce/reduce.cu", targets: EVERYWHERE, flags: [] },
+  reshape: { file: "reshape/reshape.cu", targets: EVERYWHERE, flags: [] },
+  norm: { file: "norm/norm.cu", targets: EVERYWHERE, flags: [] },
+  heads: { file: "heads/heads.cu", targets: EVERYWHERE, flags: [] },
+  weights: { file: "weights/weights.cu", targets: EVERYWHERE, flags: [] },
+  "dense-attention": { file: "dense-attention/dense-attention.cu", targets: EVERYWHERE, flags: [] },
+  "gemm-sm80": { file: "gemm-sm80/gemm.cu", targets: EVERYWHERE, flags: [] },
+  "gemm-simple": { file: "gemm-simple/gemm.cu", targets: EVERYWHERE, flags: [] },
+  "gemm-sm90": { file: "gemm-sm90/gemm.cu", targets: HOPPER, flags: [] },
 };
 
 /** The version line of nvcc, or undefined where there is none. */

@@ -2,6 +2,7 @@ import type { BackendProvider, ProbeResult } from "@spaattn/attention";
 import { isSpaAttnError, SpaAttnError } from "@spaattn/core";
 import { CudaBackend } from "./backend.js";
 import { CudaDevice, capabilityOf } from "./device.js";
+import { ContextGuard } from "./driver/context.js";
 import type { CudaDriver } from "./driver/driver.js";
 
 export interface CudaOptions {
@@ -90,9 +91,9 @@ export const cuda: CudaProvider = {
 };
 
 function memoryOf(driver: CudaDriver): { free: number; total: number } {
-  driver.setContext(driver.retainContext(0));
+  const guard = new ContextGuard(driver, driver.retainContext(0));
   try {
-    return driver.memoryInfo();
+    return guard.driver.memoryInfo();
   } finally {
     driver.releaseContext(0);
   }

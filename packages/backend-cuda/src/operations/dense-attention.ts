@@ -1,0 +1,78 @@
+import type { DenseAttentionAttrs } from "@spaattn/nn";
+import {
+  type Call,
+  ceilDivide,
+  countOf,
+  type CudaOperation,
+  is16,
+  isAligned,
+  kindOf,
+  must,
+  notFloat,
+  roundUp,
+  type Shapes,
+} from "../network/call.js";
+import { Params } from "../params.js";
+
+/** Registers of the simple kernel hold so many channels of a result. */
+const SIMPLE_CHANNELS = 512;
+const MOST_HEADS = 65_535;
+
+const sizesOf = ({ in: inputs }: Pick<Shapes<"denseAttention">, "in">) => {
+  const [batch, heads, sq, d] = must(inputs, "query").shape;
+  const [, , sk, dv] = must(inputs, "value").shape;
+  return { batch, heads, sq, d, sk, dv };
+};
+
+const columnsOf = (dv: number) => (dv <= 64 ? 64 : 128);
+/** Queries, keys and a slice of the values, with rows 16 bytes apart beyond their length. */
+const flashBytes = (d: number, dv: number) => (64 + 64) * (roundUp(d, 16) + 8) * 2 + 64 * (columnsOf(dv) + 8) * 2;
+
+function flashes(shapes: Pick<Shapes<"denseAttention">, "in" | "chip">): boolean {
+  const { d, dv } = sizesOf(shapes);
+  const { query, key, value } = shapes.in;
+  const same = query && is16(query.dtype) && key?.dtype === query.dtype && value?.dtype === query.dtype;
+  return same === true && flashBytes(d, dv) <= Math.max(48 * 1024, shapes.chip.sharedBytes);
+}
+
+/** DenseParams of dense-attention.cu. */
+function parameters(call: Call<"denseAttention">) {
+  const { scale, frameTokens = 0 } = call.attrs as DenseAttentionAttrs;
+  const { keyMask, bias } = call.in;
+  const [query, key, value] = [must(call.in, "query"), must(call.in, "key"), must(call.in, "value")];
+  const { batch, heads, sq, d, sk, dv } = sizesOf(call);
+  const vector = d % 8 === 0 && dv % 8 === 0 && [query, key, value, call.out.output].every(isAligned);
+  return new Params()
+    .pointers(query.pointer, key.pointer, value.pointer, keyMask?.pointer, bias?.pointer, call.out.output.pointer)
+    .ints(heads, sq, sk, d, dv, frameTokens, bias !== undefined && bias.shape[0] === batch, vector)
+    .ints(kindOf(query.dtype), kindOf(key.dtype), kindOf(value.dtype), kindOf(call.out.output.dtype))
+    .floats(scale)
+    .bytes();
+}
+
+export const denseAttention: CudaOperation<"denseAttention"> = {
+  unsupported(shapes) {
+    const { batch, heads, d, dv } = sizesOf(shapes);
+    if (batch * heads > MOST_HEADS) return `${batch * heads} heads in all (at most ${MOST_HEADS})`;
+    if (!flashes(shapes) && dv > SIMPLE_CHANNELS)
+      return `values of ${dv} channels (at most ${SIMPLE_CHANNELS} in this type)`;
+    if (!flashes(shapes) && d > 3000) return `queries of ${d} channels (at most 3000 in this type)`;
+    return notFloat(shapes.in, "query", "key", "value");
+  },
+  record(call) {
+    const { batch, heads, sq, d, dv } = sizesOf(call);
+    if (countOf(call.out.output) === 0) return;
+    const own = { module: "dense-attention", threads: 128, parameters: [parameters(call)] } as const;
+    if (flashes(call)) {
+      const columns = columnsOf(dv);
+      const kernel = `dense_${must(call.in, "query").dtype}_${columns}`;
+      const grid = [ceilDivide(sq, 64), batch * heads, ceilDivide(dv, columns)] as const;
+      call.launch({ ...own, kernel, grid, sharedBytes: flashBytes(d, dv) });
+    } else
+      call.launch({ ...own, kernel: "dense_simple", grid: [ceilDivide(sq, 4), batch * heads], sharedBytes: 16 * d });
+  },
+  describe: (shapes) =>
+    flashes(shapes)
+      ? { kernel: "dense", reason: "flash attention on mma.sync" }
+      : { kernel: "dense_simple", reason: "a warp per query, for mixed types and f32" },
+};
