@@ -171,7 +171,10 @@ export class CudaBackend implements Backend, Device {
 
   dispose(): void {
     this.#scratch.dispose();
-    if (!this.device.disposed) this.device.streams.forget(this.#turn);
+    if (!this.device.disposed) {
+      this.device.streams.forget(this.#turn);
+      this.device.guard.within(() => this.blas?.dispose());
+    }
     this.device.dispose();
   }
 

@@ -1,11 +1,11 @@
 import { isSpaAttnError, SpaAttnError } from "@spaattn/core";
 import { Allocator } from "./allocator.js";
 import { ContextGuard } from "./driver/context.js";
-import { ATTRIBUTE, type CudaDriver, type Handle } from "./driver/driver.js";
 import type { TensorMapShape } from "./driver/driver.js";
+import { ATTRIBUTE, type CudaDriver, type Handle } from "./driver/driver.js";
 import { Kernels, type ModuleName } from "./kernels.js";
 import { Argument } from "./params.js";
-import { Streams, Turn } from "./streams.js";
+import { Streams, type Turn } from "./streams.js";
 
 const STAGING_BYTES = 16 * 2 ** 20;
 
@@ -71,9 +71,7 @@ export class CudaDevice {
   launch(stream: Handle, { module, kernel, grid, threads, sharedBytes = 0, parameters }: Launch): void {
     const [x, y = 1, z = 1] = grid;
     const handle = this.kernels.get(module, kernel, sharedBytes);
-    const bytes = parameters.map((each) =>
-      each instanceof Argument ? each.bytes : this.driver.encodeTensorMap(each),
-    );
+    const bytes = parameters.map((each) => (each instanceof Argument ? each.bytes : this.driver.encodeTensorMap(each)));
     this.driver.launch(handle, { grid: [x, y, z], threads, sharedBytes }, bytes, stream);
   }
 

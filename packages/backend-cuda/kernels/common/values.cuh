@@ -64,9 +64,17 @@ DEVICE void store_eight(void* data, int64_t i, int kind, const float (&v)[8]) {
   *(uint4*)((u16*)data + i) = make_uint4(words[0], words[1], words[2], words[3]);
 }
 
-/** `N` neighbours: eight at once, or one. */
+/** `N` neighbours of a type that networks compute in: eight at once, or one. */
 template <int N>
 DEVICE void load_some(const void* data, int64_t i, int kind, float (&v)[N]) {
+  if constexpr (N == 8)
+    load_eight(data, i, kind, v);
+  else
+    v[0] = load_float(data, i, kind);
+}
+/** The same for any type: only those that networks compute in come eight at once. */
+template <int N>
+DEVICE void load_any(const void* data, int64_t i, int kind, float (&v)[N]) {
   if constexpr (N == 8)
     load_eight(data, i, kind, v);
   else

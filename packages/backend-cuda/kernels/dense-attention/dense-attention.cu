@@ -189,7 +189,7 @@ extern "C" __global__ void __launch_bounds__(128) dense_simple(const __grid_cons
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, q = blockIdx.x * 4 + warp, head = blockIdx.y;
   if (q >= p.sq) return;
   float* query = queries + warp * p.d;
-  for (int i = lane; i < p.d; i += 32) query[i] = load_value(p.query, ((int64_t)head * p.sq + q) * p.d + i, p.queryKind);
+  for (int i = lane; i < p.d; i += 32) query[i] = load_float(p.query, ((int64_t)head * p.sq + q) * p.d + i, p.queryKind);
   __syncwarp();
   const uint8_t* mask = p.mask ? p.mask + (int64_t)(head / p.heads) * p.sk : nullptr;
   const float* bias = p.bias ? p.bias + ((int64_t)(p.biasPerBatch ? head : head % p.heads) * p.sq + q) * p.sk : nullptr;
@@ -201,7 +201,7 @@ extern "C" __global__ void __launch_bounds__(128) dense_simple(const __grid_cons
     if (at < keys && (!mask || mask[at])) {
       float dot = 0;
       for (int i = 0; i < p.d; i++)
-        dot = fmaf(query[i], load_value(p.key, ((int64_t)head * p.sk + at) * p.d + i, p.keyKind), dot);
+        dot = fmaf(query[i], load_float(p.key, ((int64_t)head * p.sk + at) * p.d + i, p.keyKind), dot);
       x = dot * p.scale + (bias ? bias[at] : 0.f);
     }
     const float most = fmaxf(maximum, warp_max(x)), base = most == -CUDART_INF_F ? 0.f : most;
@@ -216,7 +216,7 @@ extern "C" __global__ void __launch_bounds__(128) dense_simple(const __grid_cons
 #pragma unroll
       for (int c = 0; c < 16; c++)
         if (lane + 32 * c < p.dv)
-          o[c] = fmaf(weight, load_value(p.value, ((int64_t)head * p.sk + start + t) * p.dv + lane + 32 * c, p.valueKind), o[c]);
+          o[c] = fmaf(weight, load_float(p.value, ((int64_t)head * p.sk + start + t) * p.dv + lane + 32 * c, p.valueKind), o[c]);
     }
   }
 #pragma unroll

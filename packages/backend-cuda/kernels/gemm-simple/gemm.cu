@@ -19,7 +19,7 @@ struct SimpleParams {
 constexpr int TILE = 64, DEEP = 16;
 
 DEVICE float element(const SimpleParams<LinearSource>& p, int64_t m, int k) {
-  return m < p.source.rows && k < p.source.depth ? load_value(p.source.x, m * p.source.depth + k, p.xKind) : 0.f;
+  return m < p.source.rows && k < p.source.depth ? load_float(p.source.x, m * p.source.depth + k, p.xKind) : 0.f;
 }
 DEVICE float element(const SimpleParams<ConvShape>& p, int64_t m, int k) {
   const ConvShape& s = p.source;
@@ -28,7 +28,7 @@ DEVICE float element(const SimpleParams<ConvShape>& p, int64_t m, int k) {
   bool past;
   const int64_t place = conv_place(s, conv_row(s, m), tap, past);
   if (place < 0) return 0.f;
-  return load_value(past ? s.history : s.x, place * s.ci + k % s.ci, past ? p.historyKind : p.xKind);
+  return load_float(past ? s.history : s.x, place * s.ci + k % s.ci, past ? p.historyKind : p.xKind);
 }
 /** Place of column `k` of output channel `n`: weights of convolutions are [co, ci, taps]. */
 DEVICE int64_t weight_place(const LinearSource& s, int n, int k) { return (int64_t)n * s.depth + k; }
@@ -99,8 +99,8 @@ DEVICE void few_rows(const SimpleParams<LinearSource>& p) {
 #pragma unroll 2
   for (int i = lane; i < pieces; i += 32) {
     float w[N], w2[N];
-    load_some<N>(p.w, base + i * N, p.wKind, w);
-    if (p.e.paired) load_some<N>(p.w2, base + i * N, p.w2Kind, w2);
+    load_any<N>(p.w, base + i * N, p.wKind, w);
+    if (p.e.paired) load_any<N>(p.w2, base + i * N, p.w2Kind, w2);
 #pragma unroll
     for (int m = 0; m < ROWS; m++) {
       if (m >= rows) break;

@@ -145,8 +145,9 @@ struct Gemm {
   }
 };
 
+// Two thread blocks per multiprocessor hide each other's waits; gathering one by one needs more registers than that leaves.
 #define GEMM(name, T, Source, Row, VECTOR)                                                                        \
-  extern "C" __global__ void __launch_bounds__(256, 2) name(const __grid_constant__ GemmParams<Source> p) { \
+  extern "C" __global__ void __launch_bounds__(256, VECTOR ? 2 : 1) name(const __grid_constant__ GemmParams<Source> p) { \
     extern __shared__ __align__(128) uint8_t smem[];                                                              \
     Gemm<T, Source, Row<T>, VECTOR>{p, smem, shared_address(smem)}.run();                                               \
   }

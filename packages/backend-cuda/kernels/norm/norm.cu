@@ -47,7 +47,7 @@ DEVICE void finish(const NormParams& p, float (&v)[N], int64_t row, int c, int64
   }
   if (p.activation != NONE) {
 #pragma unroll
-    for (int j = 0; j < N; j++) v[j] = activate(p.activation, v[j]);
+    for (int j = 0; j < N; j++) v[j] = activate_fast(p.activation, v[j]);
   }
   store_some<N>(p.y, row * p.width + c, p.yKind, v);
 }

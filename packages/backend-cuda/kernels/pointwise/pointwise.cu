@@ -29,7 +29,7 @@ DEVICE float apply(int op, float a, float b) {
 
 template <int N>
 DEVICE void operand(const void* data, int64_t at, int kind, int wide, float (&v)[N]) {
-  if (wide) return load_some<N>(data, at, kind, v);
+  if (wide) return load_any<N>(data, at, kind, v);
   const float one = load_value(data, at, kind);
 #pragma unroll
   for (int i = 0; i < N; i++) v[i] = one;
@@ -80,7 +80,7 @@ template <int N>
 DEVICE void unary(const UnaryParams& p) {
   for (int64_t i = thread_index(); i < p.count; i += thread_count()) {
     float v[N];
-    load_some<N>(p.x, i * N, p.xKind, v);
+    load_any<N>(p.x, i * N, p.xKind, v);
 #pragma unroll
     for (int j = 0; j < N; j++) v[j] = apply(p, v[j]);
     store_some<N>(p.y, i * N, p.yKind, v);

@@ -63,7 +63,7 @@ extern "C" __global__ void __launch_bounds__(256) row_mean(const __grid_constant
   const int64_t row = (int64_t)blockIdx.x * 8 + threadIdx.x / 32;
   if (row >= p.rows) return;
   float sum = 0;
-  for (int i = threadIdx.x % 32; i < p.width; i += 32) sum += load_value(p.a, row * p.width + i, p.kind);
+  for (int i = threadIdx.x % 32; i < p.width; i += 32) sum += load_float(p.a, row * p.width + i, p.kind);
   sum = warp_sum(sum);
   if (threadIdx.x % 32 == 0) store_value(p.y, row, p.yKind, sum / p.width);
 }

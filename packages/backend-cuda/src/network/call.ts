@@ -30,6 +30,9 @@ export interface Chip {
   /** Shared memory that one thread block may have. */
   readonly sharedBytes: number;
   readonly blas?: Blas | undefined;
+  /** Which kernel linears take where more than one can: for measurements and checks. */
+  readonly group?: number | undefined;
+  readonly matrix?: "simple" | "general" | "256x2" | "256" | "128" | undefined;
 }
 
 /** A matrix product of a library: y [m, n] = act(x [m, k] w [n, k]ᵀ + bias) + residual. */
@@ -51,6 +54,7 @@ export interface Blas {
   readonly scratchBytes: number;
   /** Chooses an algorithm for the shape now; undefined where the library has none. */
   prepare(product: BlasProduct): ForeignCall | undefined;
+  dispose(): void;
 }
 
 /** A tensor as an operation sees it. */

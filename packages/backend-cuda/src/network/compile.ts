@@ -1,4 +1,4 @@
-import { type CompileOptions, place, type Plan, SpaAttnError } from "@spaattn/core";
+import { type CompileOptions, type Plan, place, SpaAttnError } from "@spaattn/core";
 import type { CudaDevice } from "../device.js";
 import { operationOf } from "../operations/index.js";
 import { type Chip, shapesOf } from "./call.js";

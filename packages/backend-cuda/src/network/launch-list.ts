@@ -43,7 +43,12 @@ export class LaunchList {
     launches: readonly (Launch | ForeignCall)[],
   ) {
     const sizes = launches.map((launch) => (typeof launch === "function" ? 0 : bytesOf(launch)));
-    this.#memory = device.enter().allocateHost(Math.max(sizes.reduce((sum, size) => sum + size, 0), 256));
+    this.#memory = device.enter().allocateHost(
+      Math.max(
+        sizes.reduce((sum, size) => sum + size, 0),
+        256,
+      ),
+    );
     const { buffer, byteOffset, byteLength } = this.#memory.view;
     this.#data = new DataView(buffer, byteOffset, byteLength);
     let at = 0;

@@ -11,7 +11,7 @@ import {
   type Tensor,
   throwIfAborted,
 } from "@spaattn/core";
-import type { CudaDevice } from "../device.js";
+import type { CudaDevice, Launch } from "../device.js";
 import type { Handle } from "../driver/driver.js";
 import { operationOf } from "../operations/index.js";
 import { Turn } from "../streams.js";
@@ -67,6 +67,16 @@ export class NetworkProgram implements Program {
       this.#free();
       throw error;
     }
+  }
+
+  /** What a run launches, in order; calls of libraries left out. */
+  get launches(): readonly Launch[] {
+    return this.#recording.launches.filter((launch): launch is Launch => typeof launch !== "function");
+  }
+
+  /** Bytes of its temporaries and scratch. */
+  get arenaBytes(): number {
+    return this.#arenaBytes;
   }
 
   run(bindings: Bindings, options: ProgramRunOptions = {}): Promise<RunReport> {
@@ -156,7 +166,13 @@ export class NetworkProgram implements Program {
   }
 
   /** Launches operations `[first, end)` with these tensors. */
-  #submit(stream: Handle, addresses: readonly (Handle | undefined)[], first: number, end: number, arena = this.#arena): void {
+  #submit(
+    stream: Handle,
+    addresses: readonly (Handle | undefined)[],
+    first: number,
+    end: number,
+    arena = this.#arena,
+  ): void {
     const { starts } = this.#recording;
     this.device.submit(stream, this.#turn, () => {
       if (arena !== undefined) this.#list.bind(ARENA, arena);

@@ -34,7 +34,13 @@ export function offsetsOf(slots: readonly number[]): { offsets: number[]; bytes:
 }
 
 /** Records every operation of a plan once. */
-export function recordPlan(device: CudaDevice, chip: Chip, plan: Plan, placement: Placement, constants: Constants): Recording {
+export function recordPlan(
+  device: CudaDevice,
+  chip: Chip,
+  plan: Plan,
+  placement: Placement,
+  constants: Constants,
+): Recording {
   const recorder = new Recorder(device, chip, plan, placement, constants);
   return recorder.all();
 }
@@ -115,4 +121,3 @@ class Recorder {
     return address;
   }
 }
-

@@ -59,7 +59,13 @@ export const attention: CudaOperation<"attention"> = {
   },
   scratch(shapes) {
     const region = new Region(0n, () => 0n);
-    eachLaunch(planOf(shapes), shapes.chip, region, () => 0n, () => undefined);
+    eachLaunch(
+      planOf(shapes),
+      shapes.chip,
+      region,
+      () => 0n,
+      () => undefined,
+    );
     return region.bytes;
   },
   record(call) {
@@ -83,4 +89,3 @@ export const attention: CudaOperation<"attention"> = {
     };
   },
 };
-

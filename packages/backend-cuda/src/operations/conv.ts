@@ -2,9 +2,9 @@ import { type ConvAttrs, kernelOf } from "@spaattn/nn";
 import {
   bytesOf,
   type Call,
+  type CudaOperation,
   ceilDivide,
   countOf,
-  type CudaOperation,
   is16,
   isAligned,
   kindOf,
@@ -84,8 +84,7 @@ function simple(call: Call<"conv">): void {
 
 export const conv: CudaOperation<"conv"> = {
   unsupported: ({ in: inputs }) => notFloat(inputs, "x", "history", "bias", "residual"),
-  scratch: (shapes) =>
-    onUnits(shapes) ? countOf(must(shapes.in, "weight")) * bytesOf(must(shapes.in, "x").dtype) : 0,
+  scratch: (shapes) => (onUnits(shapes) ? countOf(must(shapes.in, "weight")) * bytesOf(must(shapes.in, "x").dtype) : 0),
   record(call) {
     if (countOf(call.out.y) === 0) return;
     if (onUnits(call)) matrix(call);

@@ -1,9 +1,9 @@
 import type { DenseAttentionAttrs } from "@spaattn/nn";
 import {
   type Call,
+  type CudaOperation,
   ceilDivide,
   countOf,
-  type CudaOperation,
   is16,
   isAligned,
   kindOf,

@@ -1,9 +1,9 @@
 import { ACTIVATIONS, BINARY, type BinaryAttrs, type UnaryAttrs } from "@spaattn/nn";
 import {
   type Call,
+  type CudaOperation,
   computes,
   countOf,
-  type CudaOperation,
   gridOf,
   inEights,
   isAligned,
@@ -58,8 +58,25 @@ export const binary: CudaOperation<"binary"> = {
       .pointers(a.pointer, b.pointer, y.pointer)
       .longs(count)
       .ints(axes.length, BINARY.indexOf((call.attrs as BinaryAttrs).kind))
-      .ints(kindOf(a.dtype), kindOf(b.dtype), kindOf(y.dtype), ...pad(axes.map(({ size }) => size), AXES))
-      .longs(...pad(axes.map(({ strides }) => strides[0]), AXES), ...pad(axes.map(({ strides }) => strides[1]), AXES))
+      .ints(
+        kindOf(a.dtype),
+        kindOf(b.dtype),
+        kindOf(y.dtype),
+        ...pad(
+          axes.map(({ size }) => size),
+          AXES,
+        ),
+      )
+      .longs(
+        ...pad(
+          axes.map(({ strides }) => strides[0]),
+          AXES,
+        ),
+        ...pad(
+          axes.map(({ strides }) => strides[1]),
+          AXES,
+        ),
+      )
       .ints(...wide)
       .bytes();
     const kernel = eights ? "binary_eight" : "binary_one";

@@ -1,9 +1,9 @@
 import type { TimestepAttrs } from "@spaattn/nn";
-import { countOf, type CudaOperation, gridOf, inEights, kindOf, must, notFloat } from "../network/call.js";
+import { type CudaOperation, countOf, gridOf, inEights, kindOf, must, notFloat } from "../network/call.js";
 import { Params } from "../params.js";
 
 export const embed: CudaOperation<"embed"> = {
-  unsupported: ({ out }) => notFloat(out, "y"),
+  unsupported: ({ in: inputs }) => notFloat(inputs, "table"),
   record(call) {
     const table = must(call.in, "table");
     const { y } = call.out;

@@ -1,9 +1,9 @@
 import type { HeadsAttrs, MergeAttrs } from "@spaattn/nn";
 import {
   bytesOf,
+  type CudaOperation,
   ceilDivide,
   countOf,
-  type CudaOperation,
   gridOf,
   inEights,
   kindOf,

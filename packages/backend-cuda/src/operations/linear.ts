@@ -3,10 +3,10 @@ import {
   type BlasProduct,
   bytesOf,
   type Call,
+  type CudaOperation,
   ceilDivide,
   computes,
   countOf,
-  type CudaOperation,
   inEights,
   is16,
   isAligned,
@@ -42,8 +42,10 @@ type Path = "blas" | "matrix" | "few" | "simple";
 function pathOf(shapes: Shapes<"linear">): Path {
   const { m } = sizesOf(shapes);
   const x = must(shapes.in, "x");
-  if (m <= FEW_ROWS) return "few";
-  if (!is16(x.dtype)) return "simple";
+  const { matrix: forced } = shapes.chip;
+  if (m <= FEW_ROWS && !forced) return "few";
+  if (!is16(x.dtype) || forced === "simple") return "simple";
+  if (forced) return "matrix";
   return blasTakes(shapes) ? "blas" : "matrix";
 }
 
@@ -138,8 +140,9 @@ function epilogueOf({ attrs, in: inputs, out }: Call<"linear">): Epilogue {
 function matrix(call: Call<"linear">, product: Product): void {
   const { m, n, k, x, w, w2 } = product;
   const vector = k % 8 === 0 && [x, w, w2].every((operand) => !operand || isAligned(operand));
-  if (vector && call.chip.capability === 90)
-    call.launch(hopperLaunch(call.chip, product, hopperTile(call.chip, m, n, w2 !== undefined)));
+  const { capability, matrix: forced } = call.chip;
+  if (vector && capability === 90 && forced !== "general" && forced !== "simple")
+    call.launch(hopperLaunch(call.chip, product, forced ?? hopperTile(call.chip, m, n, w2 !== undefined)));
   else call.launch(generalLaunch(product, vector));
 }
 

@@ -1,6 +1,6 @@
-import { type Chip, ceilDivide, is16, type Operand } from "../network/call.js";
-import type { Handle, TensorMapShape } from "../driver/driver.js";
 import type { Launch } from "../device.js";
+import type { Handle, TensorMapShape } from "../driver/driver.js";
+import { type Chip, ceilDivide, is16, type Operand } from "../network/call.js";
 import { Params } from "../params.js";
 import { type Epilogue, writeEpilogue } from "./epilogue.js";
 
@@ -31,7 +31,8 @@ export function hopperTile(chip: Chip, m: number, n: number, paired: boolean): H
 /** How many tiles of rows take turns over the columns together; 16 suits the L2 of Hopper. */
 const GROUP = 16;
 
-export function hopperLaunch(chip: Chip, product: Product, tile: HopperTile, group = GROUP): Launch {
+export function hopperLaunch(chip: Chip, product: Product, tile: HopperTile): Launch {
+  const { group = GROUP } = chip;
   const { m, n, k, x, w, w2, epilogue } = product;
   const columns = COLUMNS[tile];
   const cluster = tile === "256x2" ? 2 : 1;

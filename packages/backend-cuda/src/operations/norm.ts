@@ -1,9 +1,9 @@
 import { ACTIVATIONS, type NormAttrs } from "@spaattn/nn";
 import {
   type Call,
+  type CudaOperation,
   ceilDivide,
   countOf,
-  type CudaOperation,
   gridOf,
   inEights,
   kindOf,

@@ -1,9 +1,9 @@
 import type { ReduceAttrs } from "@spaattn/nn";
 import {
   type Call,
+  type CudaOperation,
   ceilDivide,
   countOf,
-  type CudaOperation,
   inEights,
   kindOf,
   lastOf,

@@ -1,5 +1,14 @@
 import type { ConcatAttrs, PadAttrs, RepeatAttrs, SliceAttrs, TransposeAttrs } from "@spaattn/nn";
-import { bytesOf, type Call, ceilDivide, countOf, type CudaOperation, gridOf, must, type Operand } from "../network/call.js";
+import {
+  bytesOf,
+  type Call,
+  type CudaOperation,
+  ceilDivide,
+  countOf,
+  gridOf,
+  must,
+  type Operand,
+} from "../network/call.js";
 import { Params } from "../params.js";
 import { type Axis, collapse, copyAxes, isEmpty, stridesOf } from "./strides.js";
 import { unitOf } from "./units.js";
@@ -15,7 +24,12 @@ function swapOf(axes: readonly Axis[]): [number, number, number] | undefined {
   return swaps ? [slab.size, b.size, a.size] : undefined;
 }
 
-function swapAxes(call: Call<"transpose">, x: Operand, y: Operand, [slabs, rows, columns]: [number, number, number]): void {
+function swapAxes(
+  call: Call<"transpose">,
+  x: Operand,
+  y: Operand,
+  [slabs, rows, columns]: [number, number, number],
+): void {
   const parameters = new Params().pointers(x.pointer, y.pointer).longs(rows, columns).bytes();
   const kernel = `swap_axes_${bytesOf(x.dtype)}`;
   const grid = [ceilDivide(columns, 32), ceilDivide(rows, 32), slabs] as const;

@@ -1,4 +1,4 @@
-import { type Call, countOf, bytesOf, gridOf, type Operand } from "../network/call.js";
+import { bytesOf, type Call, countOf, gridOf, type Operand } from "../network/call.js";
 import { Params } from "../params.js";
 import { unitOf } from "./units.js";
 
@@ -66,9 +66,26 @@ export function copyAxes(
   const parameters = new Params()
     .pointers(from.pointer, to.pointer)
     .longs(count)
-    .ints(inUnits.length, 0, ...pad(inUnits.map((axis) => axis.size), COPY_AXES))
-    .longs(...pad(inUnits.map(({ strides }) => strides[0]), COPY_AXES))
-    .longs(...pad(inUnits.map(({ strides }) => strides[1]), COPY_AXES))
+    .ints(
+      inUnits.length,
+      0,
+      ...pad(
+        inUnits.map((axis) => axis.size),
+        COPY_AXES,
+      ),
+    )
+    .longs(
+      ...pad(
+        inUnits.map(({ strides }) => strides[0]),
+        COPY_AXES,
+      ),
+    )
+    .longs(
+      ...pad(
+        inUnits.map(({ strides }) => strides[1]),
+        COPY_AXES,
+      ),
+    )
     .bytes();
   const kernel = `strided_copy_${unit}`;
   call.launch({ module: "reshape", kernel, grid: gridOf(count), threads: 256, parameters: [parameters] });
@@ -82,7 +99,8 @@ const scaled = ({ size, strides }: Axis, ratio: number): Axis => ({
 /** The widest unit that all strides and addresses are multiples of. */
 function widest(inner: number, others: readonly Axis[], size: number, x: Operand, y: Operand): number {
   let bytes = unitOf(inner * size, x, y);
-  while (bytes > size && others.some(({ strides }) => strides.some((stride) => (stride * size) % bytes !== 0))) bytes /= 2;
+  while (bytes > size && others.some(({ strides }) => strides.some((stride) => (stride * size) % bytes !== 0)))
+    bytes /= 2;
   return Math.max(bytes, size);
 }
 

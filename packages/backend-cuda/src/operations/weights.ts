@@ -20,9 +20,7 @@ function convert(call: Launching, kernel: string, w: Operand, y: Operand, format
 
 /** Weights `[n, k]` of any type as numbers of the type and at the place of `y`. */
 export const plainWeights = (call: Launching, w: Operand, y: Operand, format: BlockFormat | undefined): Operand =>
-  format
-    ? convert(call, "dequantise", w, y, FORMATS.indexOf(format))
-    : convert(call, "convert_weights", w, y, 0);
+  format ? convert(call, "dequantise", w, y, FORMATS.indexOf(format)) : convert(call, "convert_weights", w, y, 0);
 
 /** Weights of a convolution `[co, ci, ...kernel]` as `[co, ...kernel, ci]`. */
 export const channelsLast = (call: Launching, w: Operand, y: Operand): Operand =>
