@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
@@ -81,6 +81,21 @@ export function resourcesOf(report) {
   return resources;
 }
 
+/** A hash of everything a module is made from: its source, what that includes, targets and flags. */
+export function sourceHash(name) {
+  const { file, targets, flags } = SOURCES[name];
+  const files = new Map();
+  const read = (path) => {
+    if (files.has(path)) return;
+    const text = readFileSync(join(root, "kernels", path), "utf8").replaceAll("\r\n", "\n");
+    files.set(path, text);
+    for (const [, included] of text.matchAll(/^\s*#include "([^"]+)"/gm)) read(join(dirname(path), included));
+  };
+  read(file);
+  const parts = [...files].sort(([a], [b]) => (a < b ? -1 : 1));
+  return hash(JSON.stringify({ targets, flags, parts }));
+}
+
 const hash = (image) => createHash("sha256").update(image).digest("hex");
 
 function main(check, names) {
@@ -91,21 +106,34 @@ function main(check, names) {
     );
     process.exit(check ? 0 : 1);
   }
-  const old = names.length > 0 ? JSON.parse(readFileSync(join(FATBINS, "manifest.json"), "utf8")).modules : {};
-  const manifest = { compiler, modules: { ...old } };
+  const manifest = { compiler, modules: {} };
   for (const name of names.length > 0 ? names : Object.keys(SOURCES)) {
     const { image, resources } = compile(name);
-    manifest.modules[name] = { sha256: hash(image), bytes: image.length, entries: resources };
+    manifest.modules[name] = {
+      sha256: hash(image),
+      sources: sourceHash(name),
+      bytes: image.length,
+      entries: resources,
+    };
     if (check) continue;
     mkdirSync(FATBINS, { recursive: true });
     writeFileSync(join(FATBINS, `${name}.fatbin`), image);
   }
-  const text = `${JSON.stringify(manifest, null, 1)}\n`;
-  if (!check) return writeFileSync(join(FATBINS, "manifest.json"), text);
+  if (!check) {
+    // Read late: several modules may be built at a time.
+    const others = names.length > 0 ? JSON.parse(readFileSync(join(FATBINS, "manifest.json"), "utf8")).modules : {};
+    const modules = Object.fromEntries(
+      Object.keys(SOURCES).flatMap((name) => {
+        const entry = manifest.modules[name] ?? others[name];
+        return entry ? [[name, entry]] : [];
+      }),
+    );
+    return writeFileSync(join(FATBINS, "manifest.json"), `${JSON.stringify({ compiler, modules }, null, 1)}\n`);
+  }
   const committed = JSON.parse(readFileSync(join(FATBINS, "manifest.json"), "utf8"));
   if (committed.compiler !== compiler)
     return console.warn(`built with nvcc ${committed.compiler}, here is ${compiler}: hashes are not compared`);
-  const stale = Object.keys(SOURCES).filter(
+  const stale = Object.keys(manifest.modules).filter(
     (name) => committed.modules[name]?.sha256 !== manifest.modules[name].sha256,
   );
   if (stale.length > 0) {

@@ -20,7 +20,10 @@ export class Streams {
   /** Submits what `body` launches to `stream`, after the work of `turn` before it. */
   submit(stream: Handle, turn: Turn, body: () => void): void {
     // Events from outside must not enter a graph: who captures a stream orders it himself.
-    if (stream !== this.own && this.driver.isCapturing(stream)) return body();
+    if (stream !== this.own && this.driver.isCapturing(stream)) {
+      body();
+      return;
+    }
     if (stream !== this.own) this.#after(stream, this.own);
     if (turn.event !== undefined && turn.stream !== stream) this.driver.waitEvent(stream, turn.event);
     try {

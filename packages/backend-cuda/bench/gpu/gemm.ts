@@ -8,7 +8,7 @@ import type { Section } from "../gpu.js";
 import { chipOf, compileFor, distance, planOf, randomHost, randomTensor, timed } from "./tools.js";
 
 type Matrix = NonNullable<Chip["matrix"]>;
-const KERNELS: readonly Matrix[] = ["general", "128", "256", "256x2"];
+const KERNELS: readonly Matrix[] = ["general", "128", "256"];
 
 interface Shape {
   readonly m: number;
@@ -83,7 +83,7 @@ async function race(backend: CudaBackend, shape: Shape, group: readonly number[]
   };
   const tflops = (ms: number) => `${((2 * m * n * k) / ms / 1e9).toFixed(0)}`;
   const contenders: [string, Partial<Chip>][] = [
-    ...(["256x2", "256"] as const).flatMap((matrix) =>
+    ...(["256"] as const).flatMap((matrix) =>
       group.map((rows): [string, Partial<Chip>] => [`${matrix} g${rows}`, { matrix, group: rows }]),
     ),
     ["general", { matrix: "general" }],

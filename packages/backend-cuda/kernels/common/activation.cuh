@@ -36,3 +36,22 @@ DEVICE float activate_fast(int kind, float x) {
     default: return x;
   }
 }
+
+/** The same for several values: the choice is made once. */
+template <bool FAST, int N>
+DEVICE void activate_all(int kind, float (&v)[N]) {
+  switch (kind) {
+#define CASE(KIND)                                                                \
+  case KIND:                                                                      \
+    _Pragma("unroll") for (int j = 0; j < N; j++) v[j] = FAST ? activate_fast(KIND, v[j]) : activate(KIND, v[j]); \
+    break
+    CASE(GELU_TANH);
+    CASE(GELU_ERF);
+    CASE(QUICK_GELU);
+    CASE(SILU);
+    CASE(RELU);
+    CASE(TANH);
+#undef CASE
+    default: break;
+  }
+}

@@ -26,17 +26,39 @@ DEVICE ConvRow conv_row(const ConvShape& s, int64_t m) {
   return {(int)(rest / s.ot), t * s.st - s.front, h * s.sh - s.top, w * s.sw - s.left};
 }
 
-/** Element of `x` (or of the history, then `past` is set) that row and tap meet; -1 for a zero. */
-DEVICE int64_t conv_place(const ConvShape& s, const ConvRow& r, int tap, bool& past) {
+/** A tap and a channel: column k of the product, taken apart once and then moved on. */
+struct ConvColumn {
+  int t, h, w, c;
+  bool live;
+  DEVICE ConvColumn(const ConvShape& s, int k) : live(k < s.depth) {
+    const int tap = k / s.ci, plane = s.kh * s.kw;
+    c = k - tap * s.ci;
+    t = tap / plane, h = tap % plane / s.kw, w = tap % s.kw;
+  }
+  /** `by` columns further. */
+  DEVICE void advance(const ConvShape& s, int by) {
+    c += by;
+    while (c >= s.ci) {
+      c -= s.ci;
+      if (++w < s.kw) continue;
+      w = 0;
+      if (++h < s.kh) continue;
+      h = 0;
+      if (++t >= s.kt) live = false;
+    }
+  }
+};
+
+/** Place (in elements / ci) of `x`, or of the history, then `past` is set, that row and tap meet; -1 for a zero. */
+DEVICE int64_t conv_place(const ConvShape& s, const ConvRow& r, const ConvColumn& k, bool& past) {
   past = false;
-  if (r.batch < 0) return -1;
-  const int plane = s.kh * s.kw, dt = tap / plane, dh = tap % plane / s.kw, dw = tap % s.kw;
-  int t = r.t + dt, h = r.h + dh, w = r.w + dw;
+  if (r.batch < 0 || !k.live) return -1;
+  int t = r.t + k.t, h = r.h + k.h, w = r.w + k.w;
   if (s.replicate) {
     t = max(t, -s.past);
     h = min(max(h, 0), s.h - 1);
     w = min(max(w, 0), s.w - 1);
-  } else if (t < -s.past || h < 0 || h >= s.h || w < 0 || w >= s.w)
+  } else if (t < -s.past || (unsigned)h >= (unsigned)s.h || (unsigned)w >= (unsigned)s.w)
     return -1;
   if (t < 0) {
     past = true;

@@ -42,7 +42,7 @@ struct OutRow {
 DEVICE OutRow row_of(const Epilogue& e, int64_t m, int64_t rows) {
   OutRow r{m * e.n, 0, m < rows};
   if (!e.gate || !r.live) return r;
-  const int64_t batch = m / e.tokens;
+  const int64_t batch = m < e.tokens ? 0 : m / e.tokens;
   const int64_t at = e.index ? e.index[m] : e.gateRows == 1 ? 0 : m - batch * e.tokens;
   r.gate = (batch * e.gateRows + at) * e.n;
   return r;
@@ -74,10 +74,7 @@ DEVICE void finish_eight(const Epilogue& e, const OutRow& r, int n, float (&a)[8
 #pragma unroll
     for (int j = 0; j < 8; j++) a[j] += v[j];
   }
-  if (e.activation != NONE) {
-#pragma unroll
-    for (int j = 0; j < 8; j++) a[j] = FAST ? activate_fast(e.activation, a[j]) : activate(e.activation, a[j]);
-  }
+  activate_all<FAST, 8>(e.activation, a);
   if (e.paired) {
     scale_eight(e.scale2, e.scale2Stride, n, b);
     if (e.bias2) {
@@ -126,8 +123,10 @@ struct Corner {
   DEVICE void store(const Epilogue& e, int64_t m, int64_t rows, int n) {
     __syncwarp();
     const int lane = threadIdx.x % 32, lanes = e.paired ? 2 : 4, column = n + lane % lanes * 8;
-#pragma unroll 1
-    for (int row = lane / lanes; row < 16; row += 32 / lanes) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      if (e.paired && half > 0) break;
+      const int row = lane / lanes + half * 8;
       const OutRow out = row_of(e, m + row, rows);
       if (!out.live || column >= e.n) continue;
       const float* at = own + row * STRIDE + lane % lanes * 8;

@@ -88,5 +88,30 @@ DEVICE void store_some(void* data, int64_t i, int kind, const float (&v)[N]) {
     store_value(data, i, kind, v[0]);
 }
 
+/** Eight neighbours as they lie in memory: loads can be under way together before anything is computed. */
+template <bool WIDE>
+struct Piece {
+  uint4 raw[WIDE ? 2 : 1];
+  DEVICE void load(const void* data, int64_t i, bool live) {
+#pragma unroll
+    for (int h = 0; h < (WIDE ? 2 : 1); h++) {
+      raw[h] = make_uint4(0, 0, 0, 0);
+      if (live) raw[h] = __ldg((const uint4*)((const char*)data + i * (WIDE ? 4 : 2)) + h);
+    }
+  }
+  DEVICE void values(int kind, float (&v)[8]) const {
+    if constexpr (WIDE) {
+      const float4 a = *(const float4*)&raw[0], b = *(const float4*)&raw[1];
+      v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
+    } else {
+      const uint32_t words[4] = {raw[0].x, raw[0].y, raw[0].z, raw[0].w};
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        const float2 pair = kind == F16 ? unpack<f16>(words[j]) : unpack<bf16>(words[j]);
+        v[2 * j] = pair.x, v[2 * j + 1] = pair.y;
+      }
+    }
+  }
+};
 DEVICE int64_t thread_index() { return (int64_t)blockIdx.x * blockDim.x + threadIdx.x; }
 DEVICE int64_t thread_count() { return (int64_t)gridDim.x * blockDim.x; }

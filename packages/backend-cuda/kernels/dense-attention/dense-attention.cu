@@ -13,7 +13,7 @@ struct DenseParams {
   float scale;
 };
 
-constexpr int ROWS = 64, KEYS = 64;
+constexpr int ROWS = 128, KEYS = 64, THREADS = 2 * ROWS;
 
 /** Keys that some query before `last` sees. */
 DEVICE int visible_keys(const DenseParams& p, int last) {
@@ -35,7 +35,7 @@ struct Flash {
   DEVICE void load(uint32_t dst, const void* source, int first, int rows, int count, int width, int from, int columns,
                    int bytes, const uint8_t* mask = nullptr) {
     const int chunks = columns / 8;
-    for (int i = threadIdx.x; i < rows * chunks; i += 128) {
+    for (int i = threadIdx.x; i < rows * chunks; i += THREADS) {
       const int r = i / chunks, c = from + i % chunks * 8;
       const bool live = first + r < count && c < width && (!mask || mask[first + r]);
       const T* at = (const T*)source + (live ? (int64_t)(first + r) * width + c : 0);
@@ -174,7 +174,7 @@ struct Flash {
 };
 
 #define FLASH(name, T, DV)                                                                                            \
-  extern "C" __global__ void __launch_bounds__(128) dense_##name(const __grid_constant__ DenseParams p) {       \
+  extern "C" __global__ void __launch_bounds__(THREADS) dense_##name(const __grid_constant__ DenseParams p) {       \
     extern __shared__ __align__(128) uint8_t smem[];                                                                  \
     Flash<T, DV>{p, smem, ((p.d + 15) / 16 * 16 + 8) * 2}.run();                                                      \
   }

@@ -23,12 +23,11 @@ DEVICE float element(const SimpleParams<LinearSource>& p, int64_t m, int k) {
 }
 DEVICE float element(const SimpleParams<ConvShape>& p, int64_t m, int k) {
   const ConvShape& s = p.source;
-  if (k >= s.depth) return 0.f;
-  const int tap = k / s.ci;
+  const ConvColumn column(s, k);
   bool past;
-  const int64_t place = conv_place(s, conv_row(s, m), tap, past);
+  const int64_t place = conv_place(s, conv_row(s, m), column, past);
   if (place < 0) return 0.f;
-  return load_float(past ? s.history : s.x, place * s.ci + k % s.ci, past ? p.historyKind : p.xKind);
+  return load_float(past ? s.history : s.x, place * s.ci + column.c, past ? p.historyKind : p.xKind);
 }
 /** Place of column `k` of output channel `n`: weights of convolutions are [co, ci, taps]. */
 DEVICE int64_t weight_place(const LinearSource& s, int n, int k) { return (int64_t)n * s.depth + k; }

@@ -20,24 +20,30 @@ struct GemmParams {
 
 constexpr int TILE = 128, DEEP = 32, STAGES = 4, STAGE_BYTES = 2 * TILE * DEEP * 2;
 
+/** A column of a matrix. */
+struct LinearColumn {
+  int k;
+  DEVICE LinearColumn(const LinearSource&, int k) : k(k) {}
+  DEVICE void advance(const LinearSource&, int by) { k += by; }
+};
 template <typename T>
 struct LinearRow {
+  using Column = LinearColumn;
   const T* at;
   DEVICE LinearRow(const LinearSource& s, int64_t m) : at(m < s.rows ? (const T*)s.x + m * s.depth : nullptr) {}
-  /** Address of column `k`, null for a zero. */
-  DEVICE const T* find(const LinearSource& s, int k) const { return at && k < s.depth ? at + k : nullptr; }
+  /** Address of a column, null for a zero. */
+  DEVICE const T* find(const LinearSource& s, const Column& c) const { return at && c.k < s.depth ? at + c.k : nullptr; }
 };
 template <typename T>
 struct PatchRow {
+  using Column = ConvColumn;
   ConvRow row;
   DEVICE PatchRow(const ConvShape& s, int64_t m) : row(conv_row(s, m)) {}
-  DEVICE const T* find(const ConvShape& s, int k) const {
-    if (k >= s.depth) return nullptr;
-    const int tap = k / s.ci;
+  DEVICE const T* find(const ConvShape& s, const Column& c) const {
     bool past;
-    const int64_t place = conv_place(s, row, tap, past);
+    const int64_t place = conv_place(s, row, c, past);
     if (place < 0) return nullptr;
-    return (const T*)(past ? s.history : s.x) + place * s.ci + (k - tap * s.ci);
+    return (const T*)(past ? s.history : s.x) + place * s.ci + c.c;
   }
 };
 
@@ -51,33 +57,44 @@ struct Gemm {
   uint8_t* base;
   uint32_t smem;
 
-  template <typename Find>
-  DEVICE void chunk(uint32_t to, int k, const void* any, Find find) {
-    if constexpr (VECTOR) {
-      const T* at = find(k);
-      copy16(to, at ? at : any, at != nullptr);
-      return;
-    }
-    u16 v[8];
-#pragma unroll
-    for (int j = 0; j < 8; j++) {
-      const T* at = find(k + j);
-      v[j] = at ? *(const u16*)at : 0;
-    }
+  DEVICE void put(uint32_t to, const T* at, const void* any) { copy16(to, at ? at : any, at != nullptr); }
+  DEVICE void put(uint32_t to, const u16 (&v)[8]) {
     const uint4 all = *(const uint4*)v;
     asm volatile("st.shared.v4.b32 [%0], {%1,%2,%3,%4};" ::"r"(to), "r"(all.x), "r"(all.y), "r"(all.z), "r"(all.w)
                  : "memory");
   }
 
-  DEVICE void load(int stage, int k0, const Row (&rows)[2], const T* const (&columns)[2]) {
-    const int chunkAt = threadIdx.x % 4, k = k0 + chunkAt * 8;
+  /** `column`: where the next tile of x begins for this thread; it moves on by one tile. */
+  DEVICE void load(int stage, const Row (&rows)[2], const T* const (&columns)[2], typename Row::Column& column) {
+    const int chunkAt = threadIdx.x % 4, k = stage * DEEP + chunkAt * 8;
     const uint32_t a = smem + stage % STAGES * STAGE_BYTES, b = a + TILE * DEEP * 2;
+    if constexpr (VECTOR) {
 #pragma unroll
-    for (int i = 0; i < 2; i++) {
-      const int r = threadIdx.x / 4 + i * 64;
-      chunk(a + place(r, chunkAt), k, p.source.x, [&](int at) { return rows[i].find(p.source, at); });
-      chunk(b + place(r, chunkAt), k, p.w,
-            [&](int at) { return columns[i] && at < p.source.depth ? columns[i] + at : nullptr; });
+      for (int i = 0; i < 2; i++) {
+        const int r = threadIdx.x / 4 + i * 64;
+        put(a + place(r, chunkAt), rows[i].find(p.source, column), p.source.x);
+        put(b + place(r, chunkAt), columns[i] && k < p.source.depth ? columns[i] + k : nullptr, p.w);
+      }
+      column.advance(p.source, DEEP);
+    } else {
+      u16 va[2][8], vb[2][8];
+#pragma unroll
+      for (int j = 0; j < 8; j++) {
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+          const T* at = rows[i].find(p.source, column);
+          va[i][j] = at ? *(const u16*)at : 0;
+          vb[i][j] = columns[i] && k + j < p.source.depth ? ((const u16*)columns[i])[k + j] : 0;
+        }
+        column.advance(p.source, 1);
+      }
+      column.advance(p.source, DEEP - 8);
+#pragma unroll
+      for (int i = 0; i < 2; i++) {
+        const int r = threadIdx.x / 4 + i * 64;
+        put(a + place(r, chunkAt), va[i]);
+        put(b + place(r, chunkAt), vb[i]);
+      }
     }
     copy_commit();
   }
@@ -98,19 +115,20 @@ struct Gemm {
     const int r = threadIdx.x / 4;
     const Row rows[2] = {Row(p.source, (int64_t)tileM * TILE + r), Row(p.source, (int64_t)tileM * TILE + r + 64)};
     const T* const columns[2] = {weights(tileN, r), weights(tileN, r + 64)};
+    typename Row::Column column(p.source, threadIdx.x % 4 * 8);
     const int steps = (p.source.depth + DEEP - 1) / DEEP;
     float acc[4][4][4] = {};
 #pragma unroll
     for (int s = 0; s < STAGES - 1; s++)
       if (s < steps)
-        load(s, s * DEEP, rows, columns);
+        load(s, rows, columns, column);
       else
         copy_commit();
     for (int s = 0; s < steps; s++) {
       copy_wait<STAGES - 2>();
       __syncthreads();
       if (s + STAGES - 1 < steps)
-        load(s + STAGES - 1, (s + STAGES - 1) * DEEP, rows, columns);
+        load(s + STAGES - 1, rows, columns, column);
       else
         copy_commit();
       const uint32_t a = smem + s % STAGES * STAGE_BYTES, b = a + TILE * DEEP * 2;

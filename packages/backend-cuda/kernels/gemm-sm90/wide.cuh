@@ -3,22 +3,6 @@
 #include "../attend-sm90/ptx.cuh"
 #include "../common/values.cuh"
 
-/** A box into the same place of both blocks of a cluster; each one's barrier counts its bytes. */
-DEVICE void tma_load_both(uint32_t dst, const CUtensorMap* map, uint32_t bar, int x, int y) {
-  asm volatile(
-      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, "
-      "%4, %5}], [%2], %6;" ::"r"(dst), "l"(map), "r"(bar), "r"(x), "r"(y), "r"(0), "h"((uint16_t)3) : "memory");
-}
-/** Arrives at the same barrier of block `rank` of the cluster. */
-DEVICE void barrier_arrive_at(uint32_t bar, int rank) {
-  asm volatile(
-      "{\n.reg .b32 remote;\nmapa.shared::cluster.u32 remote, %0, %1;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n}" ::"r"(bar), "r"(rank) : "memory");
-}
-DEVICE void cluster_sync() {
-  asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
-}
-
 #define R128(d) R64(d), R16(d, 64), R16(d, 80), R16(d, 96), R16(d, 112)
 #define N128 \
   N64 ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79" \

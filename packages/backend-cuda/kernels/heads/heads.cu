@@ -166,6 +166,138 @@ DEVICE void heads(const HeadsParams& p) {
 extern "C" __global__ void __launch_bounds__(256) heads_eight(const __grid_constant__ HeadsParams p) { heads<8>(p); }
 extern "C" __global__ void __launch_bounds__(256) heads_one(const __grid_constant__ HeadsParams p) { heads<1>(p); }
 
+/**
+ * The same in registers, for heads of 8, 16, 32, 64, 128 or 256 channels: the pieces of a head lie in neighbouring threads.
+ * Every thread keeps up to `CACHE` pieces, loaded before any is needed.
+ */
+template <bool WIDE>
+struct Quick {
+  static constexpr int CACHE = 4;
+  const HeadsParams& p;
+  const void *weight, *bias;
+  int weightKind, biasKind, lanes;  // lanes: threads of a head
+  Piece<WIDE> own[CACHE];
+
+  DEVICE int piece(int c) const { return c * blockDim.x + threadIdx.x; }
+
+  DEVICE float head_sum(float v) const {
+    for (int o = lanes / 2; o; o >>= 1) v += __shfl_xor_sync(~0u, v, o);
+    return v;
+  }
+  DEVICE static float sum(const float (&v)[8], float mean) {
+    float total = 0;
+#pragma unroll
+    for (int j = 0; j < 8; j++) total += (v[j] - mean) * (v[j] - mean);
+    return total;
+  }
+  DEVICE static float plain_sum(const float (&v)[8]) {
+    float total = 0;
+#pragma unroll
+    for (int j = 0; j < 8; j++) total += v[j];
+    return total;
+  }
+
+  /** Mean and factor over the whole width. */
+  DEVICE float2 across(int kind, int pieces) const {
+    float v[8], mean = 0, total = 0;
+    if (p.norm == 2) {
+#pragma unroll
+      for (int c = 0; c < CACHE; c++) own[c].values(kind, v), total += plain_sum(v);
+      mean = block_sum(total) / (pieces * 8);
+    }
+    total = 0;
+#pragma unroll
+    for (int c = 0; c < CACHE; c++)
+      if (piece(c) < pieces) own[c].values(kind, v), total += sum(v, mean);
+    return make_float2(mean, 1.f / sqrtf(block_sum(total) / (pieces * 8) + p.eps));
+  }
+  DEVICE float2 per_head(const float (&v)[8]) const {
+    const float mean = p.norm == 2 ? head_sum(plain_sum(v)) / p.d : 0.f;
+    return make_float2(mean, 1.f / sqrtf(head_sum(sum(v, mean)) / p.d + p.eps));
+  }
+
+  DEVICE void rotate(float (&v)[8], int inHead, int64_t angle, bool turns) const {
+    float other[8], c[8], s[8];
+    const int half = p.d / 2;
+    if (p.rotary == 1) {
+      if (!turns) return;
+      const float4 cs = __ldg((const float4*)(p.cos + angle + inHead / 2)), ss = __ldg((const float4*)(p.sin + angle + inHead / 2));
+      const float cosine[4] = {cs.x, cs.y, cs.z, cs.w}, sine[4] = {ss.x, ss.y, ss.z, ss.w};
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        const float a = v[2 * j], b = v[2 * j + 1];
+        v[2 * j] = a * cosine[j] - b * sine[j];
+        v[2 * j + 1] = a * sine[j] + b * cosine[j];
+      }
+      return;
+    }
+    // The other half of the head is in the threads half a head away.
+#pragma unroll
+    for (int j = 0; j < 8; j++) other[j] = __shfl_xor_sync(~0u, v[j], lanes / 2);
+    if (!turns) return;
+    const bool second = inHead >= half;
+    load_eight(p.cos, angle + inHead - (second ? half : 0), F32, c);
+    load_eight(p.sin, angle + inHead - (second ? half : 0), F32, s);
+#pragma unroll
+    for (int j = 0; j < 8; j++) v[j] = second ? other[j] * s[j] + v[j] * c[j] : v[j] * c[j] - other[j] * s[j];
+  }
+
+  DEVICE void run(const void* x, int64_t base, int kind, int token) {
+    const int place = blockIdx.x, pieces = p.heads * p.d / 8, rows = p.tokens + p.textTokens;
+    const int64_t batch = blockIdx.y, angle = (int64_t)max(token, 0) * (p.d / 2);
+    const bool turns = token >= 0 && token < p.rotated;
+#pragma unroll
+    for (int c = 0; c < CACHE; c++) own[c].load(x, base + (int64_t)piece(c) * 8, piece(c) < pieces);
+    float2 of = make_float2(0.f, 1.f);
+    if (p.norm && p.across) of = across(kind, pieces);
+#pragma unroll
+    for (int c = 0; c < CACHE; c++) {
+      if (c * blockDim.x >= pieces) break;
+      const int i = min(piece(c), pieces - 1), head = i / lanes, inHead = (i - head * lanes) * 8;
+      float v[8], w[8];
+      own[c].values(kind, v);
+      if (p.norm) {
+        if (!p.across) of = per_head(v);
+        const int at = p.across ? i * 8 : inHead;
+#pragma unroll
+        for (int j = 0; j < 8; j++) v[j] = (v[j] - of.x) * of.y;
+        if (weight) {
+          load_eight(weight, at, weightKind, w);
+#pragma unroll
+          for (int j = 0; j < 8; j++) v[j] *= w[j];
+        }
+        if (bias) {
+          load_eight(bias, at, biasKind, w);
+#pragma unroll
+          for (int j = 0; j < 8; j++) v[j] += w[j];
+        }
+      }
+      if (p.rotary) rotate(v, inHead, angle, turns);
+      if (piece(c) < pieces) store_eight(p.y, ((batch * p.heads + head) * rows + place) * p.d + inHead, p.yKind, v);
+    }
+  }
+};
+
+template <bool WIDE>
+DEVICE void heads_quick(const HeadsParams& p) {
+  const int width = p.heads * p.d, place = blockIdx.x;
+  const int64_t batch = blockIdx.y;
+  if (place >= p.tokens) {
+    Quick<WIDE> q{p, p.textWeight, p.textBias, p.textWeightKind, p.textBiasKind, p.d / 8};
+    q.run(p.text, (batch * p.textTokens + place - p.tokens) * width, p.textKind, -1);
+  } else {
+    Quick<WIDE> q{p, p.weight, p.bias, p.weightKind, p.biasKind, p.d / 8};
+    const int token = p.order ? p.order[place] : place;
+    q.run(p.x, (batch * p.tokens + token) * width, p.xKind, token);
+  }
+}
+extern "C" __global__ void __launch_bounds__(256) heads_quick(const __grid_constant__ HeadsParams p) {
+  heads_quick<false>(p);
+}
+extern "C" __global__ void __launch_bounds__(256) heads_quick_f32(const __grid_constant__ HeadsParams p) {
+  heads_quick<true>(p);
+}
+
 struct MergeParams {
   const void* x;  // [batch, heads, tokens + textTokens, d]
   const int* order;

@@ -16,7 +16,7 @@ struct NormParams {
 
 /** Where the modulation of a row begins: one row per batch item, one per token, or the one an index names. */
 DEVICE int64_t modulation(const NormParams& p, int64_t row, int rows) {
-  const int64_t batch = row / p.tokens;
+  const int64_t batch = row < p.tokens ? 0 : row / p.tokens;
   const int64_t at = p.index ? p.index[row] : rows == 1 ? 0 : row - batch * p.tokens;
   return (batch * rows + at) * p.width;
 }
@@ -45,10 +45,7 @@ DEVICE void finish(const NormParams& p, float (&v)[N], int64_t row, int c, int64
 #pragma unroll
     for (int j = 0; j < N; j++) v[j] += w[j];
   }
-  if (p.activation != NONE) {
-#pragma unroll
-    for (int j = 0; j < N; j++) v[j] = activate_fast(p.activation, v[j]);
-  }
+  activate_all<true, N>(p.activation, v);
   store_some<N>(p.y, row * p.width + c, p.yKind, v);
 }
 
@@ -71,33 +68,39 @@ DEVICE float row_sum(float v) {
   }
 }
 
-/** Rows of `width` values, `N` at a time, the first `CACHE` pieces of each thread kept in registers. */
-template <int N, int LANES, int CACHE>
+DEVICE float factor_of(const NormParams& p, float squares) {
+  if (p.kind != 2) return 1.f / sqrtf(squares / p.width + p.eps);
+  const float length = sqrtf(squares);
+  // Not fmaxf, which would make a number of NaN.
+  return sqrtf((float)p.width) / (length < p.eps ? p.eps : length);
+}
+
+/** Rows of `width` values in pieces of eight: every thread keeps its first `CACHE` pieces, loaded before any is needed. */
+template <bool WIDE, int LANES, int CACHE>
 DEVICE void norm_rows(const NormParams& p) {
   const int lanes = LANES > 0 ? LANES : blockDim.x;
   const int64_t row = LANES > 0 ? thread_index() / LANES : blockIdx.x;
   const int lane = LANES > 0 ? threadIdx.x % LANES : threadIdx.x;
   const bool live = row < p.rows;
-  const int pieces = live ? p.width / N : 0;
+  const int pieces = live ? p.width / 8 : 0;
   const int64_t base = row * p.width;
-  float v[CACHE][N];
+  Piece<WIDE> own[CACHE];
 #pragma unroll
-  for (int c = 0; c < CACHE; c++) {
-#pragma unroll
-    for (int j = 0; j < N; j++) v[c][j] = 0;
-    if (lane + c * lanes < pieces) load_some<N>(p.x, base + (int64_t)(lane + c * lanes) * N, p.xKind, v[c]);
-  }
-  float mean = 0, sum = 0;
+  for (int c = 0; c < CACHE; c++) own[c].load(p.x, base + (int64_t)(lane + c * lanes) * 8, lane + c * lanes < pieces);
+  const int64_t shiftAt = p.shift && live ? modulation(p, row, p.shiftRows) : 0;
+  const int64_t scaleAt = p.scale && live ? modulation(p, row, p.scaleRows) : 0;
+  float mean = 0, sum = 0, v[8];
   if (p.kind == 0) {
 #pragma unroll
-    for (int c = 0; c < CACHE; c++)
+    for (int c = 0; c < CACHE; c++) {
+      own[c].values(p.xKind, v);
 #pragma unroll
-      for (int j = 0; j < N; j++) sum += v[c][j];
+      for (int j = 0; j < 8; j++) sum += v[j];
+    }
     for (int i = lane + CACHE * lanes; i < pieces; i += lanes) {
-      float w[N];
-      load_some<N>(p.x, base + (int64_t)i * N, p.xKind, w);
+      load_eight(p.x, base + (int64_t)i * 8, p.xKind, v);
 #pragma unroll
-      for (int j = 0; j < N; j++) sum += w[j];
+      for (int j = 0; j < 8; j++) sum += v[j];
     }
     mean = row_sum<LANES>(sum) / p.width;
   }
@@ -105,46 +108,67 @@ DEVICE void norm_rows(const NormParams& p) {
 #pragma unroll
   for (int c = 0; c < CACHE; c++)
     if (lane + c * lanes < pieces) {
+      own[c].values(p.xKind, v);
 #pragma unroll
-      for (int j = 0; j < N; j++) sum += (v[c][j] - mean) * (v[c][j] - mean);
+      for (int j = 0; j < 8; j++) sum += (v[j] - mean) * (v[j] - mean);
     }
   for (int i = lane + CACHE * lanes; i < pieces; i += lanes) {
-    float w[N];
-    load_some<N>(p.x, base + (int64_t)i * N, p.xKind, w);
+    load_eight(p.x, base + (int64_t)i * 8, p.xKind, v);
 #pragma unroll
-    for (int j = 0; j < N; j++) sum += (w[j] - mean) * (w[j] - mean);
+    for (int j = 0; j < 8; j++) sum += (v[j] - mean) * (v[j] - mean);
   }
   sum = row_sum<LANES>(sum);
   if (!live) return;
-  const float factor = p.kind == 2 ? sqrtf((float)p.width) / fmaxf(sqrtf(sum), p.eps) : 1.f / sqrtf(sum / p.width + p.eps);
-  const int64_t shiftAt = p.shift ? modulation(p, row, p.shiftRows) : 0;
-  const int64_t scaleAt = p.scale ? modulation(p, row, p.scaleRows) : 0;
+  const float factor = factor_of(p, sum);
 #pragma unroll
   for (int c = 0; c < CACHE; c++) {
     const int i = lane + c * lanes;
     if (i >= pieces) continue;
+    own[c].values(p.xKind, v);
 #pragma unroll
-    for (int j = 0; j < N; j++) v[c][j] = (v[c][j] - mean) * factor;
-    finish<N>(p, v[c], row, i * N, shiftAt, scaleAt);
+    for (int j = 0; j < 8; j++) v[j] = (v[j] - mean) * factor;
+    finish<8>(p, v, row, i * 8, shiftAt, scaleAt);
   }
   for (int i = lane + CACHE * lanes; i < pieces; i += lanes) {
-    float w[N];
-    load_some<N>(p.x, base + (int64_t)i * N, p.xKind, w);
+    load_eight(p.x, base + (int64_t)i * 8, p.xKind, v);
 #pragma unroll
-    for (int j = 0; j < N; j++) w[j] = (w[j] - mean) * factor;
-    finish<N>(p, w, row, i * N, shiftAt, scaleAt);
+    for (int j = 0; j < 8; j++) v[j] = (v[j] - mean) * factor;
+    finish<8>(p, v, row, i * 8, shiftAt, scaleAt);
   }
 }
 
-#define ROWS(name, N, LANES, CACHE)                                                                          \
-  extern "C" __global__ void __launch_bounds__(256) norm_##name(const __grid_constant__ NormParams p) { \
-    norm_rows<N, LANES, CACHE>(p);                                                                           \
+#define ROWS(name, LANES, CACHE)                                                                              \
+  extern "C" __global__ void __launch_bounds__(256) norm_##name(const __grid_constant__ NormParams p) {       \
+    norm_rows<false, LANES, CACHE>(p);                                                                        \
+  }                                                                                                           \
+  extern "C" __global__ void __launch_bounds__(256) norm_##name##_f32(const __grid_constant__ NormParams p) { \
+    norm_rows<true, LANES, CACHE>(p);                                                                         \
   }
-ROWS(eight_8, 8, 8, 2)
-ROWS(eight_32, 8, 32, 4)
-ROWS(eight_block, 8, 0, 4)
-ROWS(one_32, 1, 32, 8)
-ROWS(one_block, 1, 0, 8)
+ROWS(8, 8, 2)
+ROWS(32, 32, 4)
+ROWS(block, 0, 4)
+
+/** Rows that are no multiple of eight, or begin anywhere: a thread block each, value by value. */
+extern "C" __global__ void __launch_bounds__(256) norm_any(const __grid_constant__ NormParams p) {
+  const int64_t row = blockIdx.x, base = row * p.width;
+  float mean = 0, sum = 0;
+  if (p.kind == 0) {
+    for (int i = threadIdx.x; i < p.width; i += blockDim.x) sum += load_float(p.x, base + i, p.xKind);
+    mean = row_sum<0>(sum) / p.width;
+  }
+  sum = 0;
+  for (int i = threadIdx.x; i < p.width; i += blockDim.x) {
+    const float x = load_float(p.x, base + i, p.xKind) - mean;
+    sum += x * x;
+  }
+  const float factor = factor_of(p, row_sum<0>(sum));
+  const int64_t shiftAt = p.shift ? modulation(p, row, p.shiftRows) : 0;
+  const int64_t scaleAt = p.scale ? modulation(p, row, p.scaleRows) : 0;
+  for (int i = threadIdx.x; i < p.width; i += blockDim.x) {
+    float v[1] = {(load_float(p.x, base + i, p.xKind) - mean) * factor};
+    finish<1>(p, v, row, i, shiftAt, scaleAt);
+  }
+}
 
 /** Sums of a part of the positions of one group; grid [splits, groups, batch]. */
 template <int N>
@@ -154,9 +178,12 @@ DEVICE void group_sums(const NormParams& p) {
   const int64_t batch = blockIdx.z, each = (p.tokens + p.splits - 1) / p.splits;
   const int64_t first = blockIdx.x * each, last = min(p.tokens, first + each);
   double sum = 0, squares = 0;
-  for (int64_t i = first * pieces + threadIdx.x; i < last * pieces; i += 256) {
+  const int count = (int)(max((int64_t)0, last - first) * pieces);
+  const int64_t from = (batch * p.tokens + first) * p.width + blockIdx.y * channels;
+#pragma unroll 4
+  for (int i = threadIdx.x; i < count; i += 256) {
     float v[N];
-    load_some<N>(p.x, (batch * p.tokens + i / pieces) * p.width + blockIdx.y * channels + (i % pieces) * N, p.xKind, v);
+    load_some<N>(p.x, from + (int64_t)(i / pieces) * p.width + (i % pieces) * N, p.xKind, v);
 #pragma unroll
     for (int j = 0; j < N; j++) sum += v[j], squares += (double)v[j] * v[j];
   }
@@ -191,15 +218,21 @@ template <int N>
 DEVICE void group_apply(const NormParams& p) {
   const int pieces = p.width / N, channels = p.width / p.groups;
   for (int64_t i = thread_index(); i < p.rows * pieces; i += thread_count()) {
-    const int64_t row = i / pieces;
-    const int c = (int)(i % pieces) * N;
-    const float* statistics = p.statistics + row / p.tokens * p.groups * 2;
+    const int64_t row = i < INT32_MAX ? (int)i / pieces : i / pieces;
+    const int c = (int)(i - row * pieces) * N;
+    const float* statistics = p.statistics + (row < p.tokens ? 0 : row / p.tokens) * p.groups * 2;
     float v[N];
     load_some<N>(p.x, row * p.width + c, p.xKind, v);
+    if (channels % N == 0) {
+      const float2 of = __ldg((const float2*)statistics + c / channels);
 #pragma unroll
-    for (int j = 0; j < N; j++) {
-      const int group = (c + j) / channels;
-      v[j] = (v[j] - statistics[2 * group]) * statistics[2 * group + 1];
+      for (int j = 0; j < N; j++) v[j] = (v[j] - of.x) * of.y;
+    } else {
+#pragma unroll
+      for (int j = 0; j < N; j++) {
+        const float2 of = __ldg((const float2*)statistics + (c + j) / channels);
+        v[j] = (v[j] - of.x) * of.y;
+      }
     }
     finish<N>(p, v, row, c, p.shift ? modulation(p, row, p.shiftRows) : 0, p.scale ? modulation(p, row, p.scaleRows) : 0);
   }

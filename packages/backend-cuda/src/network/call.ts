@@ -32,7 +32,7 @@ export interface Chip {
   readonly blas?: Blas | undefined;
   /** Which kernel linears take where more than one can: for measurements and checks. */
   readonly group?: number | undefined;
-  readonly matrix?: "simple" | "general" | "256x2" | "256" | "128" | undefined;
+  readonly matrix?: "simple" | "general" | "256" | "128" | undefined;
 }
 
 /** A matrix product of a library: y [m, n] = act(x [m, k] w [n, k]ᵀ + bias) + residual. */

@@ -97,7 +97,7 @@ export class LaunchList {
       else this.#placeMap(parameter, next);
       next += align(parameter instanceof Argument ? parameter.length : TENSOR_MAP_BYTES, 128);
     }
-    addresses.forEach((address, i) => this.#data.setBigUint64(next + 8 * i, address, true));
+    for (const [i, address] of addresses.entries()) this.#data.setBigUint64(next + 8 * i, address, true);
     const [x, y = 1, z = 1] = grid;
     return {
       kernel: this.device.kernels.get(module, kernel, sharedBytes),

@@ -23,9 +23,17 @@ import { type Stage, stagesOf } from "./stages.js";
 
 /** How a CUDA program is made, besides what all devices know. */
 export interface CudaProgramOptions {
-  /** Capture whole runs into a CUDA graph, made again when other tensors are bound. Default false. */
+  /**
+   * Whole runs as CUDA graphs, made again when other tensors are bound. By default programs of many launches do it from
+   * the second run with the same tensors on.
+   */
   readonly graph?: boolean;
 }
+
+type Addresses = readonly (Handle | undefined)[];
+
+const MANY_LAUNCHES = 64;
+const same = (a: Addresses, b: Addresses) => a.length === b.length && a.every((address, i) => address === b[i]);
 
 /**
  * A placed plan whose launches were prepared once.
@@ -44,7 +52,9 @@ export class NetworkProgram implements Program {
   #arena: Handle | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #staged = false;
-  #graph: { readonly key: string; readonly exec: Handle } | undefined;
+  #graph: { readonly addresses: Addresses; readonly exec: Handle } | undefined;
+  /** Those of the last whole run. */
+  #last: Addresses = [];
   #disposed = false;
 
   constructor(
@@ -92,10 +102,10 @@ export class NetworkProgram implements Program {
     if (typeof target !== "bigint" || target < 0n)
       throw new TypeError(`encode() needs a CUDA stream as a bigint, got ${typeof target}`);
     const addresses = this.#addressesOf(bindings);
-    if (!this.#staged) return this.#submit(target, addresses, 0, this.placement.operations.length);
-    const own = this.#allocate();
+    const end = this.placement.operations.length;
+    const own = this.#staged ? this.#allocate() : undefined;
     try {
-      this.#submit(target, addresses, 0, this.placement.operations.length, own);
+      this.#submit(target, addresses, 0, end, own ?? this.#arena);
     } finally {
       if (own !== undefined) this.device.allocator.free(own);
     }
@@ -142,7 +152,7 @@ export class NetworkProgram implements Program {
         const own = stage.segment && options.weightsOf ? await options.weightsOf(stage.segment, stage.weights) : {};
         this.#alive();
         const addresses = this.#addressesOf({ ...bindings, ...own }, stage);
-        this.#submit(device.stream, addresses, stage.first, stage.end);
+        this.#submit(device.stream, addresses, stage.first, stage.end, this.#arena);
         marks.push(mark());
         options.onProgress?.(this.#share(stage.end), stage.name);
       }
@@ -171,7 +181,7 @@ export class NetworkProgram implements Program {
     addresses: readonly (Handle | undefined)[],
     first: number,
     end: number,
-    arena = this.#arena,
+    arena: Handle | undefined,
   ): void {
     const { starts } = this.#recording;
     this.device.submit(stream, this.#turn, () => {
@@ -180,16 +190,24 @@ export class NetworkProgram implements Program {
         if (address !== undefined) this.#list.bind(i + 1, address);
       });
       const launch = (on: Handle) => this.#list.launch(starts[first], starts[end], on);
-      if (this.options.graph && end - first === this.placement.operations.length) {
-        const graph = this.#captured(`${arena},${addresses.join()}`, launch);
-        this.device.guard.raw.launchGraph(graph, stream);
-      } else launch(stream);
+      const whole = end - first === this.placement.operations.length;
+      const graph = whole ? this.#graphFor([arena, ...addresses], stream, launch) : undefined;
+      if (graph === undefined) launch(stream);
+      else this.device.guard.raw.launchGraph(graph, stream);
     });
   }
 
-  /** The graph of a whole run with these addresses. */
-  #captured(key: string, launch: (stream: Handle) => void): Handle {
-    if (this.#graph?.key === key) return this.#graph.exec;
+  /** A graph of a whole run with these addresses, where one is wanted: a launch costs the host more than in a graph. */
+  #graphFor(addresses: Addresses, stream: Handle, launch: (stream: Handle) => void): Handle | undefined {
+    const { graph: wanted = this.#recording.launches.length >= MANY_LAUNCHES } = this.options;
+    if (!wanted || (stream !== this.device.stream && this.device.guard.raw.isCapturing(stream))) return undefined;
+    if (this.#graph && same(this.#graph.addresses, addresses)) return this.#graph.exec;
+    const again = same(this.#last, addresses);
+    this.#last = addresses;
+    return this.options.graph || again ? this.#capture(addresses, launch) : undefined;
+  }
+
+  #capture(addresses: Addresses, launch: (stream: Handle) => void): Handle {
     const driver = this.device.guard.raw;
     if (this.#graph) driver.destroyGraph(this.#graph.exec);
     this.#graph = undefined;
@@ -197,8 +215,9 @@ export class NetworkProgram implements Program {
     try {
       driver.beginCapture(stream);
       launch(stream);
-      this.#graph = { key, exec: driver.endCapture(stream) };
-      return this.#graph.exec;
+      const exec = driver.endCapture(stream);
+      this.#graph = { addresses, exec };
+      return exec;
     } finally {
       driver.destroyStream(stream);
     }

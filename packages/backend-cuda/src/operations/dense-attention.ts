@@ -26,7 +26,7 @@ const sizesOf = ({ in: inputs }: Pick<Shapes<"denseAttention">, "in">) => {
 
 const columnsOf = (dv: number) => (dv <= 64 ? 64 : 128);
 /** Queries, keys and a slice of the values, with rows 16 bytes apart beyond their length. */
-const flashBytes = (d: number, dv: number) => (64 + 64) * (roundUp(d, 16) + 8) * 2 + 64 * (columnsOf(dv) + 8) * 2;
+const flashBytes = (d: number, dv: number) => (128 + 64) * (roundUp(d, 16) + 8) * 2 + 64 * (columnsOf(dv) + 8) * 2;
 
 function flashes(shapes: Pick<Shapes<"denseAttention">, "in" | "chip">): boolean {
   const { d, dv } = sizesOf(shapes);
@@ -62,14 +62,20 @@ export const denseAttention: CudaOperation<"denseAttention"> = {
   record(call) {
     const { batch, heads, sq, d, dv } = sizesOf(call);
     if (countOf(call.out.output) === 0) return;
-    const own = { module: "dense-attention", threads: 128, parameters: [parameters(call)] } as const;
+    const own = { module: "dense-attention", parameters: [parameters(call)] } as const;
     if (flashes(call)) {
       const columns = columnsOf(dv);
       const kernel = `dense_${must(call.in, "query").dtype}_${columns}`;
-      const grid = [ceilDivide(sq, 64), batch * heads, ceilDivide(dv, columns)] as const;
-      call.launch({ ...own, kernel, grid, sharedBytes: flashBytes(d, dv) });
+      const grid = [ceilDivide(sq, 128), batch * heads, ceilDivide(dv, columns)] as const;
+      call.launch({ ...own, kernel, grid, threads: 256, sharedBytes: flashBytes(d, dv) });
     } else
-      call.launch({ ...own, kernel: "dense_simple", grid: [ceilDivide(sq, 4), batch * heads], sharedBytes: 16 * d });
+      call.launch({
+        ...own,
+        kernel: "dense_simple",
+        threads: 128,
+        grid: [ceilDivide(sq, 4), batch * heads],
+        sharedBytes: 16 * d,
+      });
   },
   describe: (shapes) =>
     flashes(shapes)

@@ -6,6 +6,7 @@ import {
   countOf,
   gridOf,
   inEights,
+  isAligned,
   kindOf,
   must,
   notFloat,
@@ -21,6 +22,11 @@ const NORMS = [undefined, "rms", "layer"] as const;
 
 /** A row of floats and the statistics of its heads. */
 const sharedBytes = (width: number, heads: number) => (width + 2 * Math.max(1, heads)) * 4;
+
+/** A head's pieces of eight lie in neighbouring threads of one warp, four pieces per thread at most. */
+const quickHeads = (d: number, width: number) => [8, 16, 32, 64, 128, 256].includes(d) && width <= 4 * 256 * 8;
+const turnsInFours = (...angles: readonly (Operand | undefined)[]) =>
+  angles.every((operand) => !operand || isAligned(operand));
 
 export const heads: CudaOperation<"heads"> = {
   unsupported({ attrs, in: inputs, chip }) {
@@ -50,14 +56,15 @@ export const heads: CudaOperation<"heads"> = {
       .ints(kind(call.out.y))
       .floats(norm?.eps ?? 0)
       .bytes();
-    call.launch({
-      module: "heads",
-      kernel: eights ? "heads_eight" : "heads_one",
-      grid: [tokens + textTokens, batch],
-      threads,
-      sharedBytes: sharedBytes(width, count),
-      parameters: [parameters],
-    });
+    const own = { module: "heads", grid: [tokens + textTokens, batch], threads, parameters: [parameters] } as const;
+    const quick = eights && quickHeads(d, width) && (text ?? x).dtype === x.dtype && turnsInFours(cos, sin);
+    if (quick) call.launch({ ...own, kernel: x.dtype === "f32" ? "heads_quick_f32" : "heads_quick" });
+    else
+      call.launch({
+        ...own,
+        kernel: eights ? "heads_eight" : "heads_one",
+        sharedBytes: sharedBytes(width, count),
+      });
   },
   describe: () => ({ kernel: "heads", reason: "split, norm, rotary embedding and order in one pass over the tokens" }),
 };

@@ -15,30 +15,26 @@ export interface Product {
   readonly epilogue: Epilogue;
 }
 
-export type HopperTile = "256x2" | "256" | "128";
-const COLUMNS = { "256x2": 256, "256": 256, "128": 128 } as const;
-const STAGES = { "256x2": 4, "256": 4, "128": 6 } as const;
+/** Columns of a tile; it has 128 rows. */
+export type HopperTile = "256" | "128";
+const STAGES = { "256": 4, "128": 6 } as const;
 const CORNERS = 8 * 2560;
 
 /** Wide tiles where they fill the chip; gated pairs need them. */
 export function hopperTile(chip: Chip, m: number, n: number, paired: boolean): HopperTile {
-  const rows = ceilDivide(m, 128);
-  const wide = rows * ceilDivide(n, paired ? 128 : 256);
-  if (!paired && wide < chip.multiprocessors * 0.7) return "128";
-  return rows >= 2 ? "256x2" : "256";
+  const wide = ceilDivide(m, 128) * ceilDivide(n, paired ? 128 : 256);
+  return !paired && wide < chip.multiprocessors * 0.7 ? "128" : "256";
 }
 
-/** How many tiles of rows take turns over the columns together; 16 suits the L2 of Hopper. */
-const GROUP = 16;
+/** How many tiles of rows take turns over the columns together; 8 suits the L2 of Hopper. */
+const GROUP = 8;
 
 export function hopperLaunch(chip: Chip, product: Product, tile: HopperTile): Launch {
   const { group = GROUP } = chip;
   const { m, n, k, x, w, w2, epilogue } = product;
-  const columns = COLUMNS[tile];
-  const cluster = tile === "256x2" ? 2 : 1;
+  const columns = Number(tile);
   const tilesM = ceilDivide(m, 128);
   const tilesN = ceilDivide(n, w2 ? columns / 2 : columns);
-  const units = ceilDivide(tilesM, cluster) * tilesN;
   const stages = STAGES[tile];
   const map = (pointer: Handle, rows: number): TensorMapShape => ({
     dtype: x.dtype as "f16" | "bf16",
@@ -47,11 +43,11 @@ export function hopperLaunch(chip: Chip, product: Product, tile: HopperTile): La
     y: rows,
     z: 1,
   });
-  const params = new Params().longs(m).ints(k, tilesM, tilesN, Math.max(1, group / cluster));
+  const params = new Params().longs(m).ints(k, tilesM, tilesN, group);
   return {
     module: "gemm-sm90",
     kernel: `gemm90_${x.dtype}_${tile}`,
-    grid: [Math.min(units, Math.floor(chip.multiprocessors / cluster)) * cluster],
+    grid: [Math.min(tilesM * tilesN, chip.multiprocessors)],
     threads: 384,
     sharedBytes: stages * (1 + columns / 128) * 16384 + stages * 16 + CORNERS,
     parameters: [

@@ -57,15 +57,14 @@ function parameters(call: Call<"norm">, groups: Groups | undefined) {
     .bytes();
 }
 
-/** Threads for one row, by how many pieces of eight (or single values) it has. */
-function rowKernel(width: number, eights: boolean): { kernel: string; rowsPerBlock: number; threads: number } {
-  const pieces = eights ? width / 8 : width;
-  if (eights && pieces <= 16) return { kernel: "norm_eight_8", rowsPerBlock: 32, threads: 256 };
-  if (pieces <= (eights ? 128 : 256))
-    return { kernel: eights ? "norm_eight_32" : "norm_one_32", rowsPerBlock: 8, threads: 256 };
-  const each = ceilDivide(pieces, 256);
-  const threads = Math.min(256, roundUp(ceilDivide(pieces, each), 32));
-  return { kernel: eights ? "norm_eight_block" : "norm_one_block", rowsPerBlock: 1, threads };
+/** Threads for one row, by how many pieces of eight it has. */
+function rowKernel(width: number, wide: boolean): { kernel: string; rowsPerBlock: number; threads: number } {
+  const pieces = width / 8;
+  const type = wide ? "_f32" : "";
+  if (pieces <= 16) return { kernel: `norm_8${type}`, rowsPerBlock: 32, threads: 256 };
+  if (pieces <= 128) return { kernel: `norm_32${type}`, rowsPerBlock: 8, threads: 256 };
+  const threads = Math.min(256, roundUp(ceilDivide(pieces, ceilDivide(pieces, 256)), 32));
+  return { kernel: `norm_block${type}`, rowsPerBlock: 1, threads };
 }
 
 export const norm: CudaOperation<"norm"> = {
@@ -78,7 +77,9 @@ export const norm: CudaOperation<"norm"> = {
     const width = lastOf(x);
     const eights = inEights(width, x, weight, bias, shift, scale, call.out.y);
     if ((call.attrs as NormAttrs).kind === "group") return grouped(call, width, eights);
-    const { kernel, rowsPerBlock, threads } = rowKernel(width, eights);
+    const { kernel, rowsPerBlock, threads } = eights
+      ? rowKernel(width, x.dtype === "f32")
+      : { kernel: "norm_any", rowsPerBlock: 1, threads: Math.min(256, roundUp(width, 32)) };
     const grid = [ceilDivide(countOf(x) / width, rowsPerBlock)] as const;
     call.launch({ module: "norm", kernel, grid, threads, parameters: [parameters(call, undefined)] });
   },
