@@ -160,5 +160,16 @@ addModes(
 );
 addModes("head dim 128, blocks of 64", { ...base, heads: 1, headDim: 128, visualTokens: 500, textTokens: 12 });
 
+const wide = (text: "behind" | "front") => ({
+  ...base,
+  visualTokens: 576,
+  textTokens: 20,
+  blockSize: 128,
+  layout: videoLayout({ grid: [6, 8, 12], blockSize: 128, textTokens: 20, text }),
+});
+add("dense, raster order in and out, blocks of 128", { ...wide("behind"), dense: true });
+addModes("raster order in and out, blocks of 128", { ...wide("behind"), policy: union(strong, neighbours()) });
+addModes("text in front, raster order in and out, blocks of 128", { ...wide("front"), headDim: 128, policy: strong });
+
 /** Every synthetic case, in a fixed order. */
 export const conformanceCases: readonly ConformanceCase[] = cases;

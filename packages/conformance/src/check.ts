@@ -58,7 +58,7 @@ export function compareFloats(
   };
 }
 
-/** Compares entries that must be equal, such as masks and tables. */
+/** Compares entries that must be equal, such as masks, tables and inputs; NaN equals NaN. */
 export function compareExact(
   got: TypedArray | ArrayLike<number>,
   expected: ArrayLike<number>,
@@ -68,7 +68,7 @@ export function compareExact(
     return { ok: false, note: `has ${got.length} elements, expected ${expected.length}` };
   let [wrong, first] = [0, -1];
   for (let i = 0; i < expected.length; i++)
-    if (got[i] !== expected[i]) {
+    if (got[i] !== expected[i] && !(Number.isNaN(got[i]) && Number.isNaN(expected[i]))) {
       wrong++;
       if (first < 0) first = i;
     }

@@ -1,4 +1,5 @@
 import {
+  type Attention,
   type AttentionSpec,
   type Backend,
   compilePlan,
@@ -8,7 +9,7 @@ import {
   type RunOptions,
   resolveSpec,
 } from "@spaattn/attention";
-import { type HostTensor, HostTensor as Tensor } from "@spaattn/core";
+import { convert, elementCount, type HostTensor, isFloat, HostTensor as Tensor } from "@spaattn/core";
 import type { CaseInputs } from "./inputs.js";
 
 /** Everything a run returned, on the host. */
@@ -24,11 +25,46 @@ export async function evaluate(
 ): Promise<HostResults> {
   const attention = await createAttention(backend, { ...spec, extras }, { fused: options.fused ?? true });
   try {
-    const { tensors } = await attention.run({ ...inputs }, options);
+    const { tensors } = await attention.run({ ...inputs, ...spoiledOutputs(attention) }, options);
     return await readAll(tensors);
   } finally {
     attention.dispose();
   }
+}
+
+/**
+ * Runs a spec three times at once: on the inputs, with query and key exchanged, and on the inputs again. Gives the first
+ * and the last result, which must not show that there was another run between them.
+ */
+export async function evaluateBeside(
+  backend: Backend,
+  spec: AttentionSpec,
+  inputs: CaseInputs,
+  options: RunOptions = {},
+): Promise<[HostResults, HostResults]> {
+  const attention = await createAttention(backend, spec);
+  try {
+    const { query, key, value } = inputs;
+    const runs = [inputs, { query: key, key: query, value }, inputs].map((io) =>
+      attention.run({ ...io, ...spoiledOutputs(attention) }, options),
+    );
+    const [first, other, last] = await Promise.all(runs.map(async (run) => (await run).tensors));
+    for (const tensor of Object.values(other)) tensor.dispose();
+    return [await readAll(first), await readAll(last)];
+  } finally {
+    attention.dispose();
+  }
+}
+
+/** Tensors for everything a call writes, full of NaN (integers of -1): what is not written cannot look right by chance. */
+function spoiledOutputs({ plan, backend }: Attention): Record<string, ReturnType<Backend["upload"]>> {
+  const outputs: Record<string, ReturnType<Backend["upload"]>> = {};
+  for (const [name, { dtype, shape, role }] of Object.entries(plan.tensors)) {
+    if (role !== "output") continue;
+    const wrong = new Float64Array(elementCount(shape)).fill(isFloat(dtype) ? Number.NaN : -1);
+    outputs[name] = backend.upload(new Tensor(dtype, shape, convert(wrong, "f64", dtype)));
+  }
+  return outputs;
 }
 
 /** Runs a spec with the mask given instead of ranked: `mask` is `[b, h, n, n]` u8 over visual blocks. */

@@ -17,4 +17,4 @@ export {
   testBackend,
 } from "./run.js";
 export { type CaseOptions, runCase } from "./run-case.js";
-export { toleranceOf } from "./tolerance.js";
+export { tensorTolerance, toleranceOf } from "./tolerance.js";

@@ -21,7 +21,7 @@ const FEATURES = 6;
  * Query, key and value of a case, rounded to `dtype`, so that every backend and the oracle see the same numbers.
  *
  * Visual tokens are slow waves plus noise through correlated random projections; text tokens are noise, a few of which
- * attract many queries; invalid text slots hold large numbers that must never be read.
+ * attract many queries; invalid text slots hold NaN, which must never be read.
  */
 export function makeInputs(kind: InputKind, geometry: Geometry, dtype: FloatDType, seed: number): CaseInputs {
   const { batch, heads, tokens, headDim } = geometry;
@@ -84,7 +84,7 @@ function poison(
   offset: number,
   width: number,
 ): void {
-  for (const tensor of [query, key, value]) tensor.data.fill(1000, offset, offset + width);
+  for (const tensor of [query, key, value]) tensor.data.fill(Number.NaN, offset, offset + width);
 }
 
 /** A bound of the largest scaled logit, `scale * max|q| * max|k|` over valid tokens; it decides how exact exp can be. */

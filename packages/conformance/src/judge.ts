@@ -1,6 +1,6 @@
 import { type AttentionSpec, type Backend, type Extra, type Policy, resolveSpec } from "@spaattn/attention";
 import { compareExact, compareFloats, type Outcome } from "./check.js";
-import { denseMaskOf, evaluate, evaluateWithMask, type HostResults } from "./evaluate.js";
+import { denseMaskOf, evaluate, evaluateBeside, evaluateWithMask, type HostResults } from "./evaluate.js";
 import type { CaseInputs } from "./inputs.js";
 import { LeftOut } from "./left-out.js";
 import { checkGain, checkMask } from "./mask-check.js";
@@ -11,10 +11,12 @@ export type Report = (tensor: string, outcome: Outcome) => void;
 
 /** What a backend's results are judged by. */
 export interface Measure {
-  /** Relative to a tensor's largest magnitude. */
-  readonly tolerance: number;
+  /** Of a tensor by name, relative to its largest magnitude. */
+  readonly tolerance: (tensor: string) => number;
   /** Relative gap up to which a decision may fall either way. */
   readonly margin: number;
+  /** Share of the rows (or blocks) that may really have fallen the other way. */
+  readonly close: number;
   /** No entry of the mask may differ. */
   readonly exactMask: boolean;
 }
@@ -77,7 +79,7 @@ export class Judge {
     if (!got[tensor]) return;
     const { shape } = expected[tensor];
     const { includes, note } = how.statistics ? {} : this.#left.of(shape, how.perRow ?? false);
-    const tolerance = this.measure.tolerance * (how.looser ?? 1);
+    const tolerance = this.measure.tolerance(tensor) * (how.looser ?? 1);
     const [ours, theirs] = [got[tensor].toFloat32(), expected[tensor].toFloat32()];
     const outcome = compareFloats(ours, theirs, tolerance, shape, includes);
     this.report(how.name ?? tensor, note ? { ...outcome, note } : outcome);
@@ -86,7 +88,7 @@ export class Judge {
   #gain(got: HostResults, expected: HostResults): void {
     if (!got.gain) return;
     const { data, shape } = expected.gain;
-    const { outcome, close } = checkGain(got.gain.data, data, gainSides(expected), this.measure.margin, shape);
+    const { outcome, close } = checkGain(got.gain.data, data, gainSides(expected), this.measure, shape);
     this.report("gain", outcome);
     this.#left.rows = close;
   }
@@ -94,7 +96,8 @@ export class Judge {
   #strata(got: HostResults, expected: HostResults): void {
     if (!got.order) return;
     const inputs = alongTheCurve(this.spec, this.inputs);
-    const question = { spec: this.spec, inputs, got: got.order, expected: expected.order, margin: this.measure.margin };
+    const { margin, close: most } = this.measure;
+    const question = { spec: this.spec, inputs, got: got.order, expected: expected.order, margin, most };
     const { outcome, close } = checkStrata(question);
     this.report("order", outcome);
     this.#left.heads = close;
@@ -123,6 +126,7 @@ export class Judge {
         masses: (tail ? expected.blockMass : expected.probabilities).data,
         columns: tail || textTokens === 0 ? n : n + 1,
         margin: measure.exactMask ? undefined : measure.margin,
+        most: measure.close,
         without: this.#left.heads,
       }),
     );
@@ -185,8 +189,10 @@ export async function judgeBackend(
   if (!spec.dense) judge.estimate(got, expected);
   const final = spec.dense ? expected : await onSameMask(oracle, spec, inputs, got, expected);
   judge.result(got, final);
-  // Fewer extras let a backend fuse more: what users run must give the same.
-  judge.output("output without extras", await evaluate(backend, spec, inputs, [], run), final);
+  // Fewer extras let a backend fuse more: what users run must give the same, also beside runs on other inputs.
+  const [first, last] = await evaluateBeside(backend, spec, inputs, run);
+  judge.output("output without extras", first, final);
+  judge.output("output beside another run", last, final);
   if (options.unfused)
     judge.output("output unfused", await evaluate(backend, spec, inputs, [], { ...run, fused: false }), final);
   Object.entries(inputs).forEach(([name, tensor], i) => {

@@ -14,6 +14,8 @@ export interface MaskQuestion {
   readonly columns: number;
   /** Relative gap up to which a decision may fall either way; undefined: nothing may differ. */
   readonly margin: number | undefined;
+  /** Share of the rows that may really differ; default all that are close enough. */
+  readonly most?: number;
   /** Planes `[b, h]` that are not compared. */
   readonly without?: ReadonlySet<number>;
 }
@@ -48,12 +50,15 @@ export function checkMask(question: MaskQuestion): Outcome {
       };
     close++;
   }
-  return {
-    ok: true,
-    maxError: 0,
-    tolerance: 0,
-    ...(close > 0 ? { note: `${close} rows decided too close to call` } : {}),
-  };
+  return closeOutcome(close, geometry.batch * geometry.heads * n, question.most, "rows decided too close to call");
+}
+
+/** An outcome where nothing is wrong but what was too close to call, unless that is more than a backend may claim. */
+export function closeOutcome(close: number, all: number, most: number | undefined, what: string): Outcome {
+  if (close === 0) return { ok: true, maxError: 0, tolerance: 0 };
+  const allowed = most === undefined ? all : 1 + Math.floor(most * all);
+  if (close <= allowed) return { ok: true, maxError: 0, tolerance: 0, note: `${close} ${what}` };
+  return { ok: false, maxError: close, tolerance: allowed, note: `${close} of ${all} ${what}; ${allowed} are allowed` };
 }
 
 /**
@@ -104,19 +109,19 @@ export function checkGain(
   got: ArrayLike<number>,
   expected: ArrayLike<number>,
   sides: { readonly gain: ArrayLike<number>; readonly error: ArrayLike<number> },
-  margin: number,
+  allowed: { readonly margin: number; readonly close?: number },
   shape: readonly number[],
 ): GainOutcome {
   const close = new Set<number>();
   for (let i = 0; i < expected.length; i++) {
     if (got[i] === expected[i]) continue;
-    if (relative(sides.gain[i], sides.error[i]) > margin) {
+    if (relative(sides.gain[i], sides.error[i]) > allowed.margin) {
       const firstIndex = unravel(i, shape);
       const outcome = { ok: false, maxError: 1, tolerance: 0, firstIndex, got: got[i], expected: expected[i] };
       return { outcome, close };
     }
     close.add(Math.floor(i / shape[3]));
   }
-  const note = close.size > 0 ? { note: `${close.size} rows with a gain too close to call` } : {};
-  return { outcome: { ok: true, maxError: 0, tolerance: 0, ...note }, close };
+  const rows = expected.length / shape[3];
+  return { outcome: closeOutcome(close.size, rows, allowed.close, "rows with a gain too close to call"), close };
 }

@@ -1,3 +1,4 @@
+import type { ResolvedSpec } from "@spaattn/attention";
 import type { FloatDType } from "@spaattn/core";
 
 /** Relative spacing of each type's numbers. */
@@ -35,6 +36,32 @@ export function toleranceOf({ dtype, accumulate, length, logits, base }: Toleran
   if (accumulate === "f64" && dtype === "f32") return 1e-6;
   const growth = Math.sqrt(Math.max(1, length / LENGTH));
   return (base?.[dtype] ?? BASE[dtype]) * growth + 4 * EPSILON[accumulate] * logits;
+}
+
+/** Sums over the tokens of one block. */
+const BLOCKWISE = new Set(["queryMean", "keyMean", "valueMean", "queryDeviation", "keyDeviation", "querySpread"]);
+/** What follows from them through exponentials, still in the accumulation type. */
+const EXPONENTIAL = new Set(["probabilities", "factor", "compensation"]);
+
+/**
+ * Allowed error of one tensor of a call: from the type it is computed in and the length of its own sums.
+ *
+ * Statistics, scores and what the paper's estimate makes of them are in the accumulation type whatever the inputs are, so
+ * half precision buys them nothing. Summaries of strata, and what follows from those, may be stored in the inputs' type.
+ */
+export function tensorTolerance(tensor: string, spec: ResolvedSpec, measure: Omit<ToleranceInput, "length">): number {
+  const { headDim, blockSize, tokens, visualBlocks } = spec.geometry;
+  const group = spec.tail.group === "all" ? visualBlocks : Math.min(spec.tail.group, visualBlocks);
+  const sums = (length: number, logits = 0) => {
+    const looser = (measure.base?.f32 ?? BASE.f32) / BASE.f32;
+    return looser * EPSILON.f32 * (8 + 2 * Math.sqrt(length)) + 4 * EPSILON[measure.accumulate] * logits;
+  };
+  if (BLOCKWISE.has(tensor)) return sums(blockSize);
+  if (tensor === "anchor") return sums(group * blockSize);
+  if (tensor === "scores") return sums(headDim);
+  const inTail = !spec.dense && spec.rectify === "tail";
+  if (EXPONENTIAL.has(tensor) || (tensor === "lse" && !inTail)) return sums(tokens, measure.logits);
+  return toleranceOf({ ...measure, length: tokens });
 }
 
 /** Closer decisions than this (relative gap at a cut) may fall either way. */

@@ -1,4 +1,4 @@
-import { type AttentionSpec, coverMass, topBlocks } from "@spaattn/attention";
+import { type AttentionSpec, coverMass, resolveSpec, topBlocks } from "@spaattn/attention";
 import { HostTensor } from "@spaattn/core";
 import { describe, expect, it } from "vitest";
 import { compareExact, compareFloats } from "../src/check.js";
@@ -6,6 +6,7 @@ import { compareRounded } from "../src/golden/figures.js";
 import { LeftOut } from "../src/left-out.js";
 import { checkGain, checkMask } from "../src/mask-check.js";
 import { checkStrata } from "../src/strata.js";
+import { tensorTolerance } from "../src/tolerance.js";
 
 describe("numbers", () => {
   it("are compared relative to the largest, infinities and NaN by what they are", () => {
@@ -28,6 +29,21 @@ describe("numbers", () => {
     expect(compareRounded(0.12344, 0.1234, 4, 0).ok).toBe(true);
     expect(compareRounded(0.1236, 0.1234, 4, 0).ok).toBe(false);
     expect(compareRounded(1, undefined, 4, 0).skipped).toBe("the file does not state it");
+  });
+});
+
+describe("tolerances", () => {
+  const spec = resolveSpec({ heads: 1, headDim: 64, visualTokens: 2048, blockSize: 64, rectify: "paper" });
+  const of = (tensor: string, dtype: "f32" | "bf16", base = {}) =>
+    tensorTolerance(tensor, spec, { dtype, accumulate: "f32", logits: 2, ...base });
+
+  it("follow a tensor's own type and sums, not the inputs' type", () => {
+    expect(of("queryMean", "bf16")).toBe(of("queryMean", "f32"));
+    expect(of("queryMean", "bf16")).toBeLessThan(4e-6);
+    expect(of("lse", "bf16")).toBeLessThan(2e-5);
+    expect(of("output", "bf16")).toBeGreaterThan(100 * of("output", "f32"));
+    expect(of("anchor", "f32")).toBeGreaterThan(of("queryMean", "f32"));
+    expect(of("scores", "f32", { base: { f32: 1e-4 } })).toBeCloseTo(5 * of("scores", "f32"));
   });
 });
 
@@ -61,6 +77,21 @@ describe("masks", () => {
     expect(check(two, scores, row(0, 2), row(0, 1), undefined)).toMatchObject({ ok: false });
   });
 
+  it("may not differ in more rows than are allowed, however close", () => {
+    const scores = [0.4, 0.2000001, 0.2, 0.1];
+    const outcome = checkMask({
+      spec: { ...spec, policy: two },
+      got: all(row(0, 2)),
+      expected: all(row(0, 1)),
+      scores: [...scores, ...scores, ...scores, ...scores],
+      masses: [...scores, ...scores, ...scores, ...scores],
+      columns: 4,
+      margin: 1e-5,
+      most: 0.5,
+    });
+    expect(outcome).toMatchObject({ ok: false, note: "4 of 4 rows decided too close to call; 3 are allowed" });
+  });
+
   it("may differ where a sum is too close to the mass to cover", () => {
     const scores = [0.4, 0.3, 0.2, 0.1];
     expect(check(coverMass(0.7000001), scores, row(0, 1), row(0, 1, 2), 1e-5).ok).toBe(true);
@@ -82,10 +113,10 @@ describe("gain maps", () => {
   const sides = { gain: [1, 2, 3, 4], error: [1.0000001, 1, 5, 1] };
 
   it("may differ where both sides are equal but for rounding; those rows are left out of what follows", () => {
-    const { outcome, close } = checkGain([1, 1, 0, 1], [0, 1, 0, 1], sides, 1e-6, [1, 1, 2, 2]);
+    const { outcome, close } = checkGain([1, 1, 0, 1], [0, 1, 0, 1], sides, { margin: 1e-6 }, [1, 1, 2, 2]);
     expect(outcome).toMatchObject({ ok: true, note: "1 rows with a gain too close to call" });
     expect([...close]).toEqual([0]);
-    expect(checkGain([0, 0, 0, 1], [0, 1, 0, 1], sides, 1e-6, [1, 1, 2, 2]).outcome).toMatchObject({
+    expect(checkGain([0, 0, 0, 1], [0, 1, 0, 1], sides, { margin: 1e-6 }, [1, 1, 2, 2]).outcome).toMatchObject({
       ok: false,
       firstIndex: [0, 0, 0, 1],
     });

@@ -59,6 +59,7 @@ describe("run", () => {
     expect(await failures(backend, "whole blocks, paper")).toEqual([
       "output",
       "output without extras",
+      "output beside another run",
       "output unfused",
     ]);
   });
