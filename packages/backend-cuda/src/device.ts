@@ -34,6 +34,7 @@ export class CudaDevice {
   readonly sharedBytes: number;
   #staging: { pointer: Handle; view: Uint8Array } | undefined;
   #staged: Promise<unknown> = Promise.resolve();
+  readonly #held = new Set<() => void>();
   #disposed = false;
 
   constructor(
@@ -60,6 +61,14 @@ export class CudaDevice {
     if (this.#disposed)
       throw new SpaAttnError("Disposed", "The CUDA backend has been disposed.", { remedy: "Create it again." });
     return this.driver;
+  }
+
+  /** Keeps something that must be given back before the device goes; call the result to give it back now. */
+  hold(release: () => void): () => void {
+    this.#held.add(release);
+    return () => {
+      if (this.#held.delete(release)) release();
+    };
   }
 
   /** Submits what `body` launches, as one change of context; see `Streams.submit`. */
@@ -167,6 +176,7 @@ export class CudaDevice {
     const steps = [
       () => this.enter(),
       () => driver.synchronizeStream(this.stream),
+      ...this.#held,
       () => this.allocator.dispose(),
       () => this.streams.dispose(),
       () => this.#staging && driver.freeHost(this.#staging.pointer),

@@ -44,7 +44,7 @@ describe("compiled kernels", () => {
       expect([name, hash(readFileSync(url))]).toEqual([name, manifest.modules[name].sha256]);
       total += statSync(url).size;
     }
-    expect(total).toBeLessThan(2_000_000);
+    expect(total).toBeLessThan(2_500_000);
   });
 
   it.each(Object.keys(SOURCES))("were made from the sources as they are: %s", (name) => {

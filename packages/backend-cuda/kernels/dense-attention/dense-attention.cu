@@ -13,14 +13,15 @@ struct DenseParams {
   float scale;
 };
 
-constexpr int ROWS = 128, KEYS = 64, THREADS = 2 * ROWS;
+constexpr int KEYS = 64;
 
 /** Keys that some query before `last` sees. */
 DEVICE int visible_keys(const DenseParams& p, int last) {
   return p.frame ? (int)min((int64_t)p.sk, (int64_t)((last - 1) / p.frame + 1) * p.frame) : p.sk;
 }
 
-template <typename T, int DV>
+/** `ROWS` queries in warps of 16: 64 leave room for several thread blocks, 128 share long keys among more warps. */
+template <typename T, int DV, int ROWS>
 struct Flash {
   const DenseParams& p;
   uint8_t* smem;
@@ -35,7 +36,7 @@ struct Flash {
   DEVICE void load(uint32_t dst, const void* source, int first, int rows, int count, int width, int from, int columns,
                    int bytes, const uint8_t* mask = nullptr) {
     const int chunks = columns / 8;
-    for (int i = threadIdx.x; i < rows * chunks; i += THREADS) {
+    for (int i = threadIdx.x; i < rows * chunks; i += 2 * ROWS) {
       const int r = i / chunks, c = from + i % chunks * 8;
       const bool live = first + r < count && c < width && (!mask || mask[first + r]);
       const T* at = (const T*)source + (live ? (int64_t)(first + r) * width + c : 0);
@@ -173,15 +174,17 @@ struct Flash {
   }
 };
 
-#define FLASH(name, T, DV)                                                                                            \
-  extern "C" __global__ void __launch_bounds__(THREADS) dense_##name(const __grid_constant__ DenseParams p) {       \
-    extern __shared__ __align__(128) uint8_t smem[];                                                                  \
-    Flash<T, DV>{p, smem, ((p.d + 15) / 16 * 16 + 8) * 2}.run();                                                      \
+#define FLASH(name, T, DV, ROWS)                                                                                \
+  extern "C" __global__ void __launch_bounds__(2 * ROWS) dense_##name(const __grid_constant__ DenseParams p) { \
+    extern __shared__ __align__(128) uint8_t smem[];                                                            \
+    Flash<T, DV, ROWS>{p, smem, ((p.d + 15) / 16 * 16 + 8) * 2}.run();                                          \
   }
-FLASH(bf16_64, bf16, 64)
-FLASH(bf16_128, bf16, 128)
-FLASH(f16_64, f16, 64)
-FLASH(f16_128, f16, 128)
+FLASH(bf16_64, bf16, 64, 64)
+FLASH(bf16_128, bf16, 128, 64)
+FLASH(bf16_tall, bf16, 128, 128)
+FLASH(f16_64, f16, 64, 64)
+FLASH(f16_128, f16, 128, 64)
+FLASH(f16_tall, f16, 128, 128)
 
 /** A warp per query, a lane per key; up to 512 value channels. Shared memory: four queries of d floats. */
 extern "C" __global__ void __launch_bounds__(128) dense_simple(const __grid_constant__ DenseParams p) {

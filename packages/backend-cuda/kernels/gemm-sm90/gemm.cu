@@ -93,20 +93,31 @@ struct Gemm {
     }
   }
 
-  DEVICE void store(const float (&acc)[COLUMNS / 2], int tileM, int tileN, int wg) {
+  /**
+   * Stores a tile, 32 columns at a time. The loop is not unrolled: the epilogue's code would not fit the instruction cache
+   * eight times. So that registers have fixed names all the same, they move up by one part after each.
+   */
+  DEVICE void store(float (&acc)[COLUMNS / 2], int tileM, int tileN, int wg) {
+    constexpr int HALF = COLUMNS / 4;
     const int warp = threadIdx.x / 32 % 4, step = p.e.paired ? 16 : 32;
     const int64_t m = (int64_t)tileM * ROWS + wg * 64 + warp * 16;
     Corner corner{(float*)(base + STAGES * STAGE + 16 * STAGES) + (wg * 4 + warp) * (Corner::BYTES / 4)};
-#pragma unroll
+#pragma unroll 1
     for (int part = 0; part < COLUMNS / 32; part++) {
+      if (p.e.paired) {
+        // Columns 0 to 15 come from the left half of the tile, 16 to 31 from the right one.
 #pragma unroll
-      for (int i = 0; i < 4; i++) {
-        // In gated pairs columns 0 to 15 come from the left half of the tile, 16 to 31 from the right one.
-        const int plain = (part * 4 + i) * 4, pair = (part * 2 + i % 2) * 4 + i / 2 * (COLUMNS / 4);
-        float v[4];
+        for (int i = 0; i < 4; i++) {
+          const int at = i % 2 * 4 + i / 2 * HALF;
+          corner.put(i, acc[at], acc[at + 1], acc[at + 2], acc[at + 3]);
+        }
 #pragma unroll
-        for (int j = 0; j < 4; j++) v[j] = p.e.paired ? acc[pair + j] : acc[plain + j];
-        corner.put(i, v[0], v[1], v[2], v[3]);
+        for (int i = 0; i < HALF - 8; i++) acc[i] = acc[i + 8], acc[HALF + i] = acc[HALF + i + 8];
+      } else {
+#pragma unroll
+        for (int i = 0; i < 4; i++) corner.put(i, acc[4 * i], acc[4 * i + 1], acc[4 * i + 2], acc[4 * i + 3]);
+#pragma unroll
+        for (int i = 0; i < 2 * HALF - 16; i++) acc[i] = acc[i + 16];
       }
       corner.store(p.e, m, p.rows, tileN * columns() + part * step);
     }

@@ -216,30 +216,38 @@ struct Quick {
     return make_float2(mean, 1.f / sqrtf(head_sum(sum(v, mean)) / p.d + p.eps));
   }
 
-  DEVICE void rotate(float (&v)[8], int inHead, int64_t angle, bool turns) const {
-    float other[8], c[8], s[8];
-    const int half = p.d / 2;
+  /** Cosines and sines of this thread's channels: the same in every head, so they are loaded once, and early. */
+  DEVICE void load_angles(int64_t angle, bool turns, int inHead, float (&c)[8], float (&s)[8]) const {
+#pragma unroll
+    for (int j = 0; j < 8; j++) c[j] = 1.f, s[j] = 0.f;
+    if (!turns) return;
+    if (p.rotary == 2) {
+      const int at = inHead % (p.d / 2);
+      load_eight(p.cos, angle + at, F32, c);
+      load_eight(p.sin, angle + at, F32, s);
+      return;
+    }
+    const float4 cs = __ldg((const float4*)(p.cos + angle + inHead / 2));
+    const float4 ss = __ldg((const float4*)(p.sin + angle + inHead / 2));
+    c[0] = cs.x, c[1] = cs.y, c[2] = cs.z, c[3] = cs.w, s[0] = ss.x, s[1] = ss.y, s[2] = ss.z, s[3] = ss.w;
+  }
+
+  DEVICE void rotate(float (&v)[8], bool second, const float (&c)[8], const float (&s)[8]) const {
     if (p.rotary == 1) {
-      if (!turns) return;
-      const float4 cs = __ldg((const float4*)(p.cos + angle + inHead / 2)), ss = __ldg((const float4*)(p.sin + angle + inHead / 2));
-      const float cosine[4] = {cs.x, cs.y, cs.z, cs.w}, sine[4] = {ss.x, ss.y, ss.z, ss.w};
 #pragma unroll
       for (int j = 0; j < 4; j++) {
         const float a = v[2 * j], b = v[2 * j + 1];
-        v[2 * j] = a * cosine[j] - b * sine[j];
-        v[2 * j + 1] = a * sine[j] + b * cosine[j];
+        v[2 * j] = a * c[j] - b * s[j];
+        v[2 * j + 1] = a * s[j] + b * c[j];
       }
       return;
     }
     // The other half of the head is in the threads half a head away.
 #pragma unroll
-    for (int j = 0; j < 8; j++) other[j] = __shfl_xor_sync(~0u, v[j], lanes / 2);
-    if (!turns) return;
-    const bool second = inHead >= half;
-    load_eight(p.cos, angle + inHead - (second ? half : 0), F32, c);
-    load_eight(p.sin, angle + inHead - (second ? half : 0), F32, s);
-#pragma unroll
-    for (int j = 0; j < 8; j++) v[j] = second ? other[j] * s[j] + v[j] * c[j] : v[j] * c[j] - other[j] * s[j];
+    for (int j = 0; j < 8; j++) {
+      const float other = __shfl_xor_sync(~0u, v[j], lanes / 2);
+      v[j] = second ? other * s[j] + v[j] * c[j] : v[j] * c[j] - other * s[j];
+    }
   }
 
   DEVICE void run(const void* x, int64_t base, int kind, int token) {
@@ -248,12 +256,15 @@ struct Quick {
     const bool turns = token >= 0 && token < p.rotated;
 #pragma unroll
     for (int c = 0; c < CACHE; c++) own[c].load(x, base + (int64_t)piece(c) * 8, piece(c) < pieces);
+    const int lane = threadIdx.x & (lanes - 1), inHead = lane * 8;
+    float cosine[8], sine[8];
+    load_angles(angle, turns, inHead, cosine, sine);
     float2 of = make_float2(0.f, 1.f);
     if (p.norm && p.across) of = across(kind, pieces);
 #pragma unroll
     for (int c = 0; c < CACHE; c++) {
       if (c * blockDim.x >= pieces) break;
-      const int i = min(piece(c), pieces - 1), head = i / lanes, inHead = (i - head * lanes) * 8;
+      const int i = min(piece(c), pieces - lanes + lane), head = i / lanes;
       float v[8], w[8];
       own[c].values(kind, v);
       if (p.norm) {
@@ -272,7 +283,7 @@ struct Quick {
           for (int j = 0; j < 8; j++) v[j] += w[j];
         }
       }
-      if (p.rotary) rotate(v, inHead, angle, turns);
+      if (turns) rotate(v, inHead >= p.d / 2, cosine, sine);
       if (piece(c) < pieces) store_eight(p.y, ((batch * p.heads + head) * rows + place) * p.d + inHead, p.yKind, v);
     }
   }
@@ -291,10 +302,10 @@ DEVICE void heads_quick(const HeadsParams& p) {
     q.run(p.x, (batch * p.tokens + token) * width, p.xKind, token);
   }
 }
-extern "C" __global__ void __launch_bounds__(256) heads_quick(const __grid_constant__ HeadsParams p) {
+extern "C" __global__ void __launch_bounds__(256, 3) heads_quick(const __grid_constant__ HeadsParams p) {
   heads_quick<false>(p);
 }
-extern "C" __global__ void __launch_bounds__(256) heads_quick_f32(const __grid_constant__ HeadsParams p) {
+extern "C" __global__ void __launch_bounds__(256, 3) heads_quick_f32(const __grid_constant__ HeadsParams p) {
   heads_quick<true>(p);
 }
 

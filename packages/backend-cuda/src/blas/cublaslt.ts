@@ -75,13 +75,14 @@ export class CublasLt implements Blas {
   }
 
   dispose(): void {
-    for (const chosen of this.#chosen.values()) {
-      if (!chosen) continue;
-      this.#call("cublasLtMatmulDescDestroy", chosen.desc);
-      for (const layout of chosen.layouts) this.#call("cublasLtMatrixLayoutDestroy", layout);
-    }
+    for (const chosen of this.#chosen.values()) if (chosen) this.#forget(chosen);
     this.#chosen.clear();
     this.#call("cublasLtDestroy", this.#handle);
+  }
+
+  #forget({ desc, layouts }: Chosen): void {
+    this.#call("cublasLtMatmulDescDestroy", desc);
+    for (const layout of layouts) this.#call("cublasLtMatrixLayoutDestroy", layout);
   }
 
   #multiply(product: BlasProduct, chosen: Chosen, addressOf: (address: Handle) => Handle, stream: Handle): void {
@@ -120,10 +121,11 @@ export class CublasLt implements Blas {
       ...[this.#handle, desc, a, b, c, c, preference, 1, result.base, this.#out.base + 576n],
     );
     this.#call("cublasLtMatmulPreferenceDestroy", preference);
-    if (status !== 0 || this.#out.view.getInt32(576, true) < 1 || result.view.getInt32(72, true) !== 0)
-      return undefined;
     const scratchBytes = Number(result.view.getBigUint64(ALGORITHM_BYTES, true));
-    return { desc, layouts, algorithm: result.base, scratchBytes };
+    const chosen = { desc, layouts, algorithm: result.base, scratchBytes };
+    if (status === 0 && this.#out.view.getInt32(576, true) > 0 && result.view.getInt32(72, true) === 0) return chosen;
+    this.#forget(chosen);
+    return undefined;
   }
 
   #set(desc: Handle, attribute: number, value: number | bigint, size = 8): void {

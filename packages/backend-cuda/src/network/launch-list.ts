@@ -32,6 +32,7 @@ const align = (value: number, to: number) => Math.ceil(value / to) * to;
  */
 export class LaunchList {
   readonly #memory: { pointer: Handle; view: Uint8Array };
+  readonly #release: () => void;
   readonly #data: DataView;
   readonly #entries: (Prepared | ForeignCall)[];
   readonly #pointers: Pointer[][] = [];
@@ -49,6 +50,8 @@ export class LaunchList {
         256,
       ),
     );
+    const { pointer } = this.#memory;
+    this.#release = device.hold(() => device.driver.freeHost(pointer));
     const { buffer, byteOffset, byteLength } = this.#memory.view;
     this.#data = new DataView(buffer, byteOffset, byteLength);
     let at = 0;
@@ -79,7 +82,7 @@ export class LaunchList {
   }
 
   dispose(): void {
-    if (!this.device.disposed) this.device.driver.freeHost(this.#memory.pointer);
+    this.#release();
   }
 
   readonly #resolve = (address: Handle): Handle => {

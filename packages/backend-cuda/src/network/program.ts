@@ -52,7 +52,7 @@ export class NetworkProgram implements Program {
   #arena: Handle | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #staged = false;
-  #graph: { readonly addresses: Addresses; readonly exec: Handle } | undefined;
+  #graph: { readonly addresses: Addresses; readonly exec: Handle; readonly destroy: () => void } | undefined;
   /** Those of the last whole run. */
   #last: Addresses = [];
   #disposed = false;
@@ -209,14 +209,14 @@ export class NetworkProgram implements Program {
 
   #capture(addresses: Addresses, launch: (stream: Handle) => void): Handle {
     const driver = this.device.guard.raw;
-    if (this.#graph) driver.destroyGraph(this.#graph.exec);
+    this.#graph?.destroy();
     this.#graph = undefined;
     const stream = driver.createStream();
     try {
       driver.beginCapture(stream);
       launch(stream);
       const exec = driver.endCapture(stream);
-      this.#graph = { addresses, exec };
+      this.#graph = { addresses, exec, destroy: this.device.hold(() => this.device.driver.destroyGraph(exec)) };
       return exec;
     } finally {
       driver.destroyStream(stream);
@@ -266,10 +266,10 @@ export class NetworkProgram implements Program {
 
   #free(): void {
     if (this.device.disposed) return;
-    const { allocator, driver } = this.device;
+    const { allocator } = this.device;
     if (this.#arena !== undefined) allocator.free(this.#arena);
     for (const pointer of this.#constants) allocator.free(pointer);
-    if (this.#graph) driver.destroyGraph(this.#graph.exec);
+    this.#graph?.destroy();
     this.#list?.dispose();
     this.device.streams.forget(this.#turn);
   }

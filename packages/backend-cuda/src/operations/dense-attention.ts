@@ -1,6 +1,7 @@
 import type { DenseAttentionAttrs } from "@spaattn/nn";
 import {
   type Call,
+  type Chip,
   type CudaOperation,
   ceilDivide,
   countOf,
@@ -24,15 +25,29 @@ const sizesOf = ({ in: inputs }: Pick<Shapes<"denseAttention">, "in">) => {
   return { batch, heads, sq, d, sk, dv };
 };
 
-const columnsOf = (dv: number) => (dv <= 64 ? 64 : 128);
+interface Flash {
+  readonly kernel: "64" | "128" | "tall";
+  /** Queries and value channels of a thread block. */
+  readonly rows: number;
+  readonly columns: number;
+}
 /** Queries, keys and a slice of the values, with rows 16 bytes apart beyond their length. */
-const flashBytes = (d: number, dv: number) => (128 + 64) * (roundUp(d, 16) + 8) * 2 + 64 * (columnsOf(dv) + 8) * 2;
+const flashBytes = ({ rows, columns }: Flash, d: number) =>
+  (rows + 64) * (roundUp(d, 16) + 8) * 2 + 64 * (columns + 8) * 2;
 
-function flashes(shapes: Pick<Shapes<"denseAttention">, "in" | "chip">): boolean {
-  const { d, dv } = sizesOf(shapes);
-  const { query, key, value } = shapes.in;
+/** Short rows leave room for several thread blocks; long ones are shared among more warps where they fit. */
+function flashOf(chip: Chip, d: number, dv: number): Flash | undefined {
+  const short: Flash = { kernel: dv <= 64 ? "64" : "128", rows: 64, columns: dv <= 64 ? 64 : 128 };
+  const tall: Flash = { kernel: "tall", rows: 128, columns: 128 };
+  const order = d > 128 ? [tall, short] : [short];
+  return order.find((flash) => flashBytes(flash, d) <= Math.max(48 * 1024, chip.sharedBytes));
+}
+
+function flashing({ in: inputs, chip }: Pick<Shapes<"denseAttention">, "in" | "chip">): Flash | undefined {
+  const { d, dv } = sizesOf({ in: inputs });
+  const { query, key, value } = inputs;
   const same = query && is16(query.dtype) && key?.dtype === query.dtype && value?.dtype === query.dtype;
-  return same === true && flashBytes(d, dv) <= Math.max(48 * 1024, shapes.chip.sharedBytes);
+  return same ? flashOf(chip, d, dv) : undefined;
 }
 
 /** DenseParams of dense-attention.cu. */
@@ -54,20 +69,20 @@ export const denseAttention: CudaOperation<"denseAttention"> = {
   unsupported(shapes) {
     const { batch, heads, d, dv } = sizesOf(shapes);
     if (batch * heads > MOST_HEADS) return `${batch * heads} heads in all (at most ${MOST_HEADS})`;
-    if (!flashes(shapes) && dv > SIMPLE_CHANNELS)
+    if (!flashing(shapes) && dv > SIMPLE_CHANNELS)
       return `values of ${dv} channels (at most ${SIMPLE_CHANNELS} in this type)`;
-    if (!flashes(shapes) && d > 3000) return `queries of ${d} channels (at most 3000 in this type)`;
+    if (!flashing(shapes) && d > 3000) return `queries of ${d} channels (at most 3000 in this type)`;
     return notFloat(shapes.in, "query", "key", "value");
   },
   record(call) {
     const { batch, heads, sq, d, dv } = sizesOf(call);
     if (countOf(call.out.output) === 0) return;
     const own = { module: "dense-attention", parameters: [parameters(call)] } as const;
-    if (flashes(call)) {
-      const columns = columnsOf(dv);
-      const kernel = `dense_${must(call.in, "query").dtype}_${columns}`;
-      const grid = [ceilDivide(sq, 128), batch * heads, ceilDivide(dv, columns)] as const;
-      call.launch({ ...own, kernel, grid, threads: 256, sharedBytes: flashBytes(d, dv) });
+    const flash = flashing(call);
+    if (flash) {
+      const kernel = `dense_${must(call.in, "query").dtype}_${flash.kernel}`;
+      const grid = [ceilDivide(sq, flash.rows), batch * heads, ceilDivide(dv, flash.columns)] as const;
+      call.launch({ ...own, kernel, grid, threads: 2 * flash.rows, sharedBytes: flashBytes(flash, d) });
     } else
       call.launch({
         ...own,
@@ -78,7 +93,7 @@ export const denseAttention: CudaOperation<"denseAttention"> = {
       });
   },
   describe: (shapes) =>
-    flashes(shapes)
+    flashing(shapes)
       ? { kernel: "dense", reason: "flash attention on mma.sync" }
       : { kernel: "dense_simple", reason: "a warp per query, for mixed types and f32" },
 };
