@@ -90,10 +90,13 @@ export const cuda: CudaProvider = {
   },
 
   async create(options: CudaOptions = {}): Promise<CudaBackend> {
-    checkFields("options", options, ["device", "library", "driver"]);
+    checkFields("options", options, ["device", "library", "driver", "blas"]);
     const { device: ordinal = 0 } = options;
     if (!Number.isSafeInteger(ordinal) || ordinal < 0)
       throw new RangeError(`options.device must be a non-negative integer, got ${describeValue(ordinal)}`);
+    const { blas: path } = options;
+    if (path !== undefined && path !== false && typeof path !== "string")
+      throw new TypeError(`options.blas must be a path or false, got ${describeValue(path)}`);
     const driver = await openDriver(options);
     const found = obstacle(driver, ordinal);
     if (found)

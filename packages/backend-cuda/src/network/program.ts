@@ -17,6 +17,7 @@ import { operationOf } from "../operations/index.js";
 import { Turn } from "../streams.js";
 import { CudaTensor } from "../tensor.js";
 import { type Chip, shapesOf } from "./call.js";
+import { type Addresses, RunGraph } from "./graph.js";
 import { LaunchList } from "./launch-list.js";
 import { ARENA, offsetsOf, type Recording, recordPlan } from "./record.js";
 import { type Stage, stagesOf } from "./stages.js";
@@ -29,11 +30,6 @@ export interface CudaProgramOptions {
    */
   readonly graph?: boolean;
 }
-
-type Addresses = readonly (Handle | undefined)[];
-
-const MANY_LAUNCHES = 64;
-const same = (a: Addresses, b: Addresses) => a.length === b.length && a.every((address, i) => address === b[i]);
 
 /**
  * A placed plan whose launches were prepared once.
@@ -52,9 +48,7 @@ export class NetworkProgram implements Program {
   #arena: Handle | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #staged = false;
-  #graph: { readonly addresses: Addresses; readonly exec: Handle; readonly destroy: () => void } | undefined;
-  /** Those of the last whole run. */
-  #last: Addresses = [];
+  readonly #graph: RunGraph;
   #disposed = false;
 
   constructor(
@@ -66,6 +60,7 @@ export class NetworkProgram implements Program {
   ) {
     this.#arenaBytes = offsetsOf(placement.slots).bytes;
     this.#stages = stagesOf(placement);
+    this.#graph = new RunGraph(device, options.graph);
     try {
       this.#arena = this.#allocate();
       this.#recording = device.guard.within(() =>
@@ -176,13 +171,7 @@ export class NetworkProgram implements Program {
   }
 
   /** Launches operations `[first, end)` with these tensors. */
-  #submit(
-    stream: Handle,
-    addresses: readonly (Handle | undefined)[],
-    first: number,
-    end: number,
-    arena: Handle | undefined,
-  ): void {
+  #submit(stream: Handle, addresses: Addresses, first: number, end: number, arena: Handle | undefined): void {
     const { starts } = this.#recording;
     this.device.submit(stream, this.#turn, () => {
       if (arena !== undefined) this.#list.bind(ARENA, arena);
@@ -191,36 +180,9 @@ export class NetworkProgram implements Program {
       });
       const launch = (on: Handle) => this.#list.launch(starts[first], starts[end], on);
       const whole = end - first === this.placement.operations.length;
-      const graph = whole ? this.#graphFor([arena, ...addresses], stream, launch) : undefined;
-      if (graph === undefined) launch(stream);
-      else this.device.guard.raw.launchGraph(graph, stream);
+      if (whole) this.#graph.run([arena, ...addresses], this.#recording.launches.length, stream, launch);
+      else launch(stream);
     });
-  }
-
-  /** A graph of a whole run with these addresses, where one is wanted: a launch costs the host more than in a graph. */
-  #graphFor(addresses: Addresses, stream: Handle, launch: (stream: Handle) => void): Handle | undefined {
-    const { graph: wanted = this.#recording.launches.length >= MANY_LAUNCHES } = this.options;
-    if (!wanted || (stream !== this.device.stream && this.device.guard.raw.isCapturing(stream))) return undefined;
-    if (this.#graph && same(this.#graph.addresses, addresses)) return this.#graph.exec;
-    const again = same(this.#last, addresses);
-    this.#last = addresses;
-    return this.options.graph || again ? this.#capture(addresses, launch) : undefined;
-  }
-
-  #capture(addresses: Addresses, launch: (stream: Handle) => void): Handle {
-    const driver = this.device.guard.raw;
-    this.#graph?.destroy();
-    this.#graph = undefined;
-    const stream = driver.createStream();
-    try {
-      driver.beginCapture(stream);
-      launch(stream);
-      const exec = driver.endCapture(stream);
-      this.#graph = { addresses, exec, destroy: this.device.hold(() => this.device.driver.destroyGraph(exec)) };
-      return exec;
-    } finally {
-      driver.destroyStream(stream);
-    }
   }
 
   /** Addresses of the bound tensors, in the order of the recording's symbols; weights of other stages may be missing. */
@@ -269,7 +231,7 @@ export class NetworkProgram implements Program {
     const { allocator } = this.device;
     if (this.#arena !== undefined) allocator.free(this.#arena);
     for (const pointer of this.#constants) allocator.free(pointer);
-    this.#graph?.destroy();
+    this.#graph.dispose();
     this.#list?.dispose();
     this.device.streams.forget(this.#turn);
   }
