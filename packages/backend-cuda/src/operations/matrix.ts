@@ -1,6 +1,6 @@
 import type { Launch } from "../device.js";
 import type { Handle, TensorMapShape } from "../driver/driver.js";
-import { type Chip, ceilDivide, is16, type Operand } from "../network/call.js";
+import { type Chip, ceilDivide, type Operand } from "../network/call.js";
 import { Params } from "../params.js";
 import { type Epilogue, writeEpilogue } from "./epilogue.js";
 
@@ -82,5 +82,3 @@ export function generalLaunch(product: Product, vector: boolean): Launch {
     parameters: [writeEpilogue(params, epilogue).bytes()],
   };
 }
-
-export const onMatrixUnits = (x: { readonly dtype: Operand["dtype"] }): boolean => is16(x.dtype);
