@@ -13,4 +13,6 @@ export function compile(name: string): {
   log: string;
 };
 export function resourcesOf(report: string): Record<string, Record<string, Resources>>;
+
+/** A hash of everything a module is made from: its source, what that includes, targets and flags. */
 export function sourceHash(name: string): string;

@@ -3,12 +3,11 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const FATBINS = join(root, "fatbins");
-const KERNELS = join(root, "kernels");
 // One code object per generation, and PTX that newer drivers compile for chips that do not exist yet.
 const EVERYWHERE = ["arch=compute_80,code=sm_80", "arch=compute_90,code=sm_90", "arch=compute_80,code=compute_80"];
 const AMPERE = ["arch=compute_80,code=sm_80", "arch=compute_80,code=compute_80"];
@@ -24,6 +23,17 @@ export const SOURCES = {
   select: { file: "estimate/select.cu", targets: EVERYWHERE, flags: [] },
   permute: { file: "permute/permute.cu", targets: EVERYWHERE, flags: [] },
   elementwise: { file: "elementwise/elementwise.cu", targets: EVERYWHERE, flags: [] },
+  pointwise: { file: "pointwise/pointwise.cu", targets: EVERYWHERE, flags: [] },
+  embed: { file: "embed/embed.cu", targets: EVERYWHERE, flags: [] },
+  reduce: { file: "reduce/reduce.cu", targets: EVERYWHERE, flags: [] },
+  reshape: { file: "reshape/reshape.cu", targets: EVERYWHERE, flags: [] },
+  norm: { file: "norm/norm.cu", targets: EVERYWHERE, flags: [] },
+  heads: { file: "heads/heads.cu", targets: EVERYWHERE, flags: [] },
+  weights: { file: "weights/weights.cu", targets: EVERYWHERE, flags: [] },
+  "dense-attention": { file: "dense-attention/dense-attention.cu", targets: EVERYWHERE, flags: [] },
+  "gemm-sm80": { file: "gemm-sm80/gemm.cu", targets: EVERYWHERE, flags: [] },
+  "gemm-simple": { file: "gemm-simple/gemm.cu", targets: EVERYWHERE, flags: [] },
+  "gemm-sm90": { file: "gemm-sm90/gemm.cu", targets: HOPPER, flags: [] },
 };
 
 /** The version line of nvcc, or undefined where there is none. */
@@ -71,24 +81,22 @@ export function resourcesOf(report) {
   return resources;
 }
 
-const hash = (image) => createHash("sha256").update(image).digest("hex");
-
-/** A kernel file with everything it includes of ours, as the compiler sees it: without comments and blanks. */
-function sourceText(path, seen) {
-  if (seen.has(path)) return "";
-  seen.add(path);
-  const text = readFileSync(path, "utf8")
-    .replace(/\/\*[\s\S]*?\*\//g, " ")
-    .replace(/\/\/[^\n]*/g, " ");
-  const included = [...text.matchAll(/#include\s+"([^"]+)"/g)].map(([, file]) =>
-    sourceText(resolve(dirname(path), file), seen),
-  );
-  return included.join("\n") + text.replace(/\s+/g, " ");
+/** A hash of everything a module is made from: its source, what that includes, targets and flags. */
+export function sourceHash(name) {
+  const { file, targets, flags } = SOURCES[name];
+  const files = new Map();
+  const read = (path) => {
+    if (files.has(path)) return;
+    const text = readFileSync(join(root, "kernels", path), "utf8").replaceAll("\r\n", "\n");
+    files.set(path, text);
+    for (const [, included] of text.matchAll(/^\s*#include "([^"]+)"/gm)) read(join(dirname(path), included));
+  };
+  read(file);
+  const parts = [...files].sort(([a], [b]) => (a < b ? -1 : 1));
+  return hash(JSON.stringify({ targets, flags, parts }));
 }
 
-/** Hash of what a module is compiled from: tells an old fatbin from a changed kernel where there is no compiler. */
-export const sourceHash = (name) =>
-  hash(sourceText(join(KERNELS, SOURCES[name].file), new Set()) + SOURCES[name].flags.join(" "));
+const hash = (image) => createHash("sha256").update(image).digest("hex");
 
 function main(check, names) {
   const compiler = compilerVersion();
@@ -98,21 +106,34 @@ function main(check, names) {
     );
     process.exit(check ? 0 : 1);
   }
-  const old = names.length > 0 ? JSON.parse(readFileSync(join(FATBINS, "manifest.json"), "utf8")).modules : {};
-  const manifest = { compiler, modules: { ...old } };
+  const manifest = { compiler, modules: {} };
   for (const name of names.length > 0 ? names : Object.keys(SOURCES)) {
     const { image, resources } = compile(name);
-    manifest.modules[name] = { sha256: hash(image), source: sourceHash(name), bytes: image.length, entries: resources };
+    manifest.modules[name] = {
+      sha256: hash(image),
+      sources: sourceHash(name),
+      bytes: image.length,
+      entries: resources,
+    };
     if (check) continue;
     mkdirSync(FATBINS, { recursive: true });
     writeFileSync(join(FATBINS, `${name}.fatbin`), image);
   }
-  const text = `${JSON.stringify(manifest, null, 1)}\n`;
-  if (!check) return writeFileSync(join(FATBINS, "manifest.json"), text);
+  if (!check) {
+    // Read late: several modules may be built at a time.
+    const others = names.length > 0 ? JSON.parse(readFileSync(join(FATBINS, "manifest.json"), "utf8")).modules : {};
+    const modules = Object.fromEntries(
+      Object.keys(SOURCES).flatMap((name) => {
+        const entry = manifest.modules[name] ?? others[name];
+        return entry ? [[name, entry]] : [];
+      }),
+    );
+    return writeFileSync(join(FATBINS, "manifest.json"), `${JSON.stringify({ compiler, modules }, null, 1)}\n`);
+  }
   const committed = JSON.parse(readFileSync(join(FATBINS, "manifest.json"), "utf8"));
   if (committed.compiler !== compiler)
     return console.warn(`built with nvcc ${committed.compiler}, here is ${compiler}: hashes are not compared`);
-  const stale = Object.keys(SOURCES).filter(
+  const stale = Object.keys(manifest.modules).filter(
     (name) => committed.modules[name]?.sha256 !== manifest.modules[name].sha256,
   );
   if (stale.length > 0) {

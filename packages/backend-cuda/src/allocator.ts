@@ -1,5 +1,6 @@
 import { isSpaAttnError, SpaAttnError } from "@spaattn/core";
 import type { CudaDriver, Handle } from "./driver/driver.js";
+import type { Streams } from "./streams.js";
 
 /** Rounded so that a freed piece fits requests of nearly the same size: an eighth of a power of two, at least 512 bytes. */
 export function roundSize(bytes: number): number {
@@ -11,15 +12,20 @@ export function roundSize(bytes: number): number {
 /**
  * Device memory that keeps what is freed for the next request of the same size.
  *
- * Freed memory may still be in use by work submitted before; everything that reuses it runs on the same stream, after it.
+ * Freed memory may still be in use by work submitted before. On the backend's own stream everything that reuses it comes
+ * after; while streams of the caller are at work, freed memory rests until they are done.
  */
 export class Allocator {
   readonly #sizes = new Map<Handle, number>();
   readonly #idle = new Map<number, Handle[]>();
+  #resting: { readonly pointer: Handle; readonly size: number; readonly until: readonly Handle[] }[] = [];
   #inUse = 0;
   #held = 0;
 
-  constructor(readonly driver: CudaDriver) {}
+  constructor(
+    readonly driver: CudaDriver,
+    readonly streams: Streams,
+  ) {}
 
   /** Bytes handed out, and bytes taken from the driver. */
   get usage(): { inUse: number; held: number } {
@@ -29,6 +35,7 @@ export class Allocator {
   /** @throws SpaAttnError OutOfMemory, with the sizes named. */
   allocate(bytes: number, what = "a tensor"): Handle {
     const size = roundSize(bytes);
+    if (this.#resting.length > 0) this.#wake();
     const pointer = this.#idle.get(size)?.pop() ?? this.#fresh(size, what);
     this.#sizes.set(pointer, size);
     this.#inUse += size;
@@ -40,13 +47,31 @@ export class Allocator {
     if (size === undefined) return;
     this.#sizes.delete(pointer);
     this.#inUse -= size;
+    const until = this.streams.busy();
+    if (until.length > 0) this.#resting.push({ pointer, size, until });
+    else this.#keep(pointer, size);
+  }
+
+  #keep(pointer: Handle, size: number): void {
     const idle = this.#idle.get(size);
     if (idle) idle.push(pointer);
     else this.#idle.set(size, [pointer]);
   }
 
+  /** Memory whose last users are done becomes idle. An event may stand for later work by now: then it rests longer. */
+  #wake(wait = false): void {
+    const resting = this.#resting;
+    this.#resting = [];
+    for (const piece of resting) {
+      if (wait) for (const event of piece.until) this.driver.synchronizeEvent(event);
+      if (wait || piece.until.every((event) => this.driver.eventDone(event))) this.#keep(piece.pointer, piece.size);
+      else this.#resting.push(piece);
+    }
+  }
+
   /** Gives idle memory back to the driver. */
   trim(): void {
+    this.#wake(true);
     for (const [size, pointers] of this.#idle)
       for (const pointer of pointers) {
         this.driver.free(pointer);

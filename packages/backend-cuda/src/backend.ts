@@ -3,7 +3,6 @@ import type {
   AttendOutputs,
   AttendStep,
   Backend,
-  Capabilities,
   EstimateInputs,
   EstimateOutputs,
   EstimateStep,
@@ -21,38 +20,50 @@ import type {
   SummarizeOutputs,
   SummarizeStep,
 } from "@spaattn/attention";
-import { byteLength, type DType, type FloatDType, type HostTensor, isDType, type Tensor } from "@spaattn/core";
+import {
+  type ByteSource,
+  byteLength,
+  type Device,
+  DTYPES,
+  type DType,
+  elementCount,
+  exactly,
+  type FloatDType,
+  type HostTensor,
+  isDType,
+  type Plan as NetworkPlan,
+  type Tensor,
+} from "@spaattn/core";
+import { CAPABILITIES } from "./capabilities.js";
 import type { CudaDevice } from "./device.js";
 import { dispatchStep } from "./dispatch.js";
 import type { Handle } from "./driver/driver.js";
 import { CudaElementwise } from "./elementwise.js";
 import { bytesPerHead } from "./layout.js";
+import type { Blas, Chip } from "./network/call.js";
+import { type CudaCompileOptions, compilePlan, unsupportedOperation } from "./network/compile.js";
+import type { NetworkProgram } from "./network/program.js";
 import { CudaProgram } from "./program.js";
 import { NamedScratch } from "./scratch.js";
 import { Site, type Views } from "./site.js";
+import { Turn } from "./streams.js";
 import { CudaTensor } from "./tensor.js";
-
-const CAPABILITIES: Capabilities = {
-  dtypes: ["bf16", "f16"],
-  accumulate: "f32",
-  headDims: [64, 128],
-  blockSizes: [128],
-  strata: ["local", "eigen", "contiguous"],
-  encode: true,
-  // The selection keeps two rows of block scores per warp in shared memory.
-  maxTokens: 786_432,
-};
 
 type TensorsByRole = Readonly<Record<string, Tensor | undefined>>;
 
 /** A CUDA device as a backend. */
-export class CudaBackend implements Backend {
+export class CudaBackend implements Backend, Device {
   readonly name = "cuda";
   readonly capabilities = CAPABILITIES;
   readonly elementwise: CudaElementwise;
   readonly #scratch: NamedScratch;
+  readonly #turn = new Turn();
 
-  constructor(readonly device: CudaDevice) {
+  constructor(
+    readonly device: CudaDevice,
+    /** A library for matrix products, where one was found. */
+    readonly blas?: Blas,
+  ) {
     this.elementwise = new CudaElementwise(device);
     this.#scratch = new NamedScratch(device, 256);
   }
@@ -94,7 +105,7 @@ export class CudaBackend implements Backend {
    */
   wrap(pointer: Handle, dtype: DType, shape: readonly number[]): CudaTensor {
     if (typeof pointer !== "bigint") throw new TypeError(`pointer must be a bigint, got ${typeof pointer}`);
-    if (!isDType(dtype)) throw new TypeError(`dtype must be one of f32, f16, bf16, i32, u16, u8, got ${String(dtype)}`);
+    if (!isDType(dtype)) throw new TypeError(`dtype must be one of ${DTYPES.join(", ")}, got ${String(dtype)}`);
     if (pointer % 16n !== 0n) throw new RangeError(`pointer 0x${pointer.toString(16)} is not aligned to 16 bytes`);
     if (pointer <= 0n || !this.device.enter().isDevicePointer(pointer))
       throw new TypeError(`pointer 0x${pointer.toString(16)} is not device memory of this process`);
@@ -103,6 +114,39 @@ export class CudaBackend implements Backend {
 
   owns(tensor: Tensor): boolean {
     return tensor instanceof CudaTensor && tensor.device === this.device;
+  }
+
+  async write(tensor: Tensor, source: ByteSource): Promise<void> {
+    const target = this.#own(tensor, "tensor");
+    const { device } = this;
+    async function* placed() {
+      for await (const { at, piece } of exactly(tensor, byteLength(tensor), source))
+        yield { target: target.pointer + BigInt(at), piece };
+    }
+    await device.write(placed());
+  }
+
+  async copy(from: Tensor, to: Tensor): Promise<void> {
+    const source = this.#own(from, "from");
+    const target = this.#own(to, "to");
+    if (from.dtype !== to.dtype || elementCount(from.shape) !== elementCount(to.shape))
+      throw new RangeError(
+        `to must be ${from.dtype} of ${elementCount(from.shape)} elements, got ${to.dtype} [${to.shape.join(", ")}]`,
+      );
+    const bytes = byteLength(from);
+    if (bytes === 0) return;
+    this.device.enter().copyOnDevice(target.pointer, source.pointer, bytes, this.device.stream);
+    await this.device.finished(this.device.stream);
+  }
+
+  unsupported(plan: NetworkPlan, index: number): string | undefined {
+    return unsupportedOperation(this.#chip, plan, index);
+  }
+
+  /** Makes a network's plan ready; `options.graph` captures whole runs into a CUDA graph. */
+  async compile(plan: NetworkPlan, options: CudaCompileOptions = {}): Promise<NetworkProgram> {
+    this.device.enter();
+    return compilePlan(this.device, this.#chip, plan, options);
   }
 
   async prepare(plan: Plan): Promise<Program> {
@@ -127,7 +171,21 @@ export class CudaBackend implements Backend {
 
   dispose(): void {
     this.#scratch.dispose();
+    if (!this.device.disposed) {
+      this.device.streams.forget(this.#turn);
+      this.device.guard.within(() => this.blas?.dispose());
+    }
     this.device.dispose();
+  }
+
+  #own(tensor: Tensor, what: string): CudaTensor {
+    if (this.owns(tensor)) return tensor as CudaTensor;
+    throw new TypeError(`${what} must be a tensor of this backend`);
+  }
+
+  get #chip(): Chip {
+    const { capability, multiprocessors, sharedBytes } = this.device;
+    return { capability, multiprocessors, sharedBytes, blas: this.blas };
   }
 
   #run(
@@ -138,13 +196,16 @@ export class CudaBackend implements Backend {
     dtype: DType,
     out = dtype,
   ): void {
-    this.device.enter();
     const { geometry, target } = context;
     const stream = typeof target === "bigint" ? target : this.device.stream;
     const all = geometry.batch * geometry.heads;
     const types = [dtype as FloatDType, out as FloatDType] as const;
-    const site = new Site(this.device, geometry, ...types, 0, all, stream, this.#scratch, false);
-    dispatchStep(site, step, this.#views(inputs, context), this.#views(outputs, context));
+    const site = new Site(this.device.capability, geometry, ...types, 0, all, this.#scratch, (launch) =>
+      this.device.launch(stream, launch),
+    );
+    this.device.submit(stream, this.#turn, () =>
+      dispatchStep(site, step, this.#views(inputs, context), this.#views(outputs, context)),
+    );
   }
 
   #views(tensors: TensorsByRole, { geometry: { batch, heads } }: RunContext): Views {

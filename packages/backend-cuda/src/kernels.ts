@@ -11,6 +11,17 @@ export const MODULES = [
   "select",
   "permute",
   "elementwise",
+  "pointwise",
+  "embed",
+  "reduce",
+  "reshape",
+  "norm",
+  "heads",
+  "weights",
+  "dense-attention",
+  "gemm-sm80",
+  "gemm-simple",
+  "gemm-sm90",
 ] as const;
 export type ModuleName = (typeof MODULES)[number];
 

@@ -2,11 +2,11 @@ import type { Bindings, Plan, Program, RunOptions, RunReport, StepDescription, S
 import { SpaAttnError, type Tensor, throwIfAborted } from "@spaattn/core";
 import { describeStep } from "./describe.js";
 import type { CudaDevice } from "./device.js";
-import { dispatchPlanned } from "./dispatch.js";
+import { launchPlan, type Placed, siteOf } from "./dispatch.js";
 import type { Handle } from "./driver/driver.js";
-import { bytesPerHead, headsPerChunk, nativeBytesPerHead } from "./layout.js";
+import { headsPerChunk } from "./layout.js";
 import { NamedScratch } from "./scratch.js";
-import { Site, type View } from "./site.js";
+import { Turn } from "./streams.js";
 import { CudaTensor } from "./tensor.js";
 
 /**
@@ -20,6 +20,7 @@ export class CudaProgram implements Program {
   readonly #scratch: NamedScratch;
   readonly #constants = new Map<string, Handle>();
   readonly #chunk: number;
+  readonly #turn = new Turn();
   #disposed = false;
 
   constructor(
@@ -32,7 +33,7 @@ export class CudaProgram implements Program {
     try {
       device.enter();
       this.#uploadConstants();
-      this.#chunks((first, heads) => this.#launch(first, heads, {}, device.stream, true));
+      this.#chunks((first, heads) => this.#launch(first, heads, undefined, device.stream));
     } catch (error) {
       this.dispose();
       throw error;
@@ -61,10 +62,11 @@ export class CudaProgram implements Program {
       const begin = mark();
       for (let chunk = 0; chunk < total; chunk++) {
         throwIfAborted(options.signal);
-        device.enter();
         const [first, heads] = this.#range(chunk);
         const marks: Handle[] = [];
-        this.#launch(first, heads, bindings, device.stream, false, () => marks.push(mark()));
+        device.submit(device.stream, this.#turn, () =>
+          this.#launch(first, heads, bindings, device.stream, () => marks.push(mark())),
+        );
         ends.push(marks);
         // One chunk computes while the next is submitted; a cancelled run stops at the chunk after.
         if (chunk > 0) await device.done(ends[chunk - 1].at(-1) as Handle);
@@ -85,8 +87,9 @@ export class CudaProgram implements Program {
     this.#alive();
     if (typeof target !== "bigint" || target < 0n)
       throw new TypeError(`encode() needs a CUDA stream as a bigint, got ${typeof target}`);
-    this.device.enter();
-    this.#chunks((first, heads) => this.#launch(first, heads, bindings, target, false));
+    this.device.submit(target, this.#turn, () =>
+      this.#chunks((first, heads) => this.#launch(first, heads, bindings, target)),
+    );
   }
 
   describe(): readonly StepDescription[] {
@@ -99,6 +102,7 @@ export class CudaProgram implements Program {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#scratch.dispose();
+    if (!this.device.disposed) this.device.streams.forget(this.#turn);
     if (!this.device.disposed) for (const pointer of this.#constants.values()) this.device.allocator.free(pointer);
     this.#constants.clear();
   }
@@ -119,40 +123,20 @@ export class CudaProgram implements Program {
     for (let chunk = 0; chunk * this.#chunk < batch * heads; chunk++) each(...this.#range(chunk));
   }
 
-  #launch(first: number, heads: number, bindings: Bindings, stream: Handle, dry: boolean, done?: () => void): void {
+  #launch(first: number, heads: number, bindings: Bindings | undefined, stream: Handle, done?: () => void): void {
     const { device, plan } = this;
-    const { query, output } = plan.tensors;
-    const outputDtype = output?.dtype ?? query.dtype;
-    const site = new Site(
-      device,
-      plan.geometry,
-      query.dtype as "f16",
-      outputDtype as "f16",
-      first,
-      heads,
-      stream,
-      this.#scratch,
-      dry,
+    const site = siteOf(device.capability, plan, first, heads, this.#scratch, (launch) =>
+      bindings ? device.launch(stream, launch) : device.load(launch),
     );
-    for (const planned of plan.steps) {
-      dispatchPlanned(site, planned, (name) => this.#view(site, name, bindings));
-      done?.();
-    }
+    launchPlan(site, plan, (name) => this.#place(name, bindings), done);
   }
 
-  #view(site: Site, name: string, bindings: Bindings): View {
-    const { batch, heads } = this.plan.geometry;
-    const tensor = this.plan.tensors[name];
-    const perHead = bytesPerHead(tensor, batch, heads);
-    if (tensor.role === "constant") return { pointer: this.#constants.get(name) as Handle, perHead, native: false };
-    if (tensor.role === "workspace") {
-      const native = nativeBytesPerHead(name, tensor);
-      return { ...site.buffer(`plan.${name}`, native ?? perHead), native: native !== undefined };
-    }
+  #place(name: string, bindings: Bindings | undefined): Placed {
+    if (this.plan.tensors[name].role === "constant")
+      return { pointer: this.#constants.get(name) as Handle, native: false };
     return {
-      pointer: site.dry ? 0n : this.#bound(name, bindings[name]),
-      perHead,
-      native: bindings[name]?.dtype === "u16",
+      pointer: bindings ? this.#bound(name, bindings[name]) : 0n,
+      native: bindings?.[name]?.dtype === "u16",
     };
   }
 
@@ -185,7 +169,7 @@ export class CudaProgram implements Program {
   }
 }
 
-function checkPlan(plan: Plan): void {
+export function checkPlan(plan: Plan): void {
   if (plan.geometry.scale > 0) return;
   throw new SpaAttnError("Unsupported", `The CUDA kernels need a positive softmax scale, got ${plan.geometry.scale}.`, {
     remedy: "Negate the queries instead, or use another backend.",

@@ -2,7 +2,9 @@ import type { BackendProvider, ProbeResult } from "@spaattn/attention";
 import { checkFields, describeValue, isSpaAttnError, SpaAttnError } from "@spaattn/core";
 import { CudaBackend } from "./backend.js";
 import { CudaDevice, capabilityOf } from "./device.js";
+import { ContextGuard } from "./driver/context.js";
 import type { CudaDriver } from "./driver/driver.js";
+import type { Blas } from "./network/call.js";
 
 export interface CudaOptions {
   /** Which GPU, as the driver numbers them; default 0. */
@@ -11,6 +13,11 @@ export interface CudaOptions {
   readonly library?: string;
   /** Another way to call the driver than koffi. */
   readonly driver?: CudaDriver;
+  /**
+   * Path of cuBLASLt, which then takes the matrix products that its epilogues can express; `false`: none. By default it is
+   * looked for where the loader, the CUDA toolkit and Python environments keep it, and done without where it is not found.
+   */
+  readonly blas?: string | false;
 }
 
 /** The kernels are compiled by CUDA 13.0, whose code needs a driver that knows it. */
@@ -22,6 +29,11 @@ const openDriver = async (options: CudaOptions): Promise<CudaDriver> => {
   if (options.driver) return options.driver;
   const { KoffiDriver } = await import("./driver/koffi-driver.js");
   return new KoffiDriver(options.library);
+};
+
+const openBlas = async (device: CudaDevice, path: string | undefined): Promise<Blas | undefined> => {
+  const { openCublasLt } = await import("./blas/cublaslt.js");
+  return device.guard.within(() => openCublasLt(path));
 };
 
 /** Why this device cannot be used; undefined when it can. */
@@ -78,22 +90,29 @@ export const cuda: CudaProvider = {
   },
 
   async create(options: CudaOptions = {}): Promise<CudaBackend> {
-    checkFields("options", options, ["device", "library", "driver"]);
+    checkFields("options", options, ["device", "library", "driver", "blas"]);
     const { device: ordinal = 0 } = options;
     if (!Number.isSafeInteger(ordinal) || ordinal < 0)
       throw new RangeError(`options.device must be a non-negative integer, got ${describeValue(ordinal)}`);
+    const { blas: path } = options;
+    if (path !== undefined && path !== false && typeof path !== "string")
+      throw new TypeError(`options.blas must be a path or false, got ${describeValue(path)}`);
     const driver = await openDriver(options);
     const found = obstacle(driver, ordinal);
     if (found)
       throw new SpaAttnError("BackendUnavailable", `CUDA is not available: ${found.reason}.`, { remedy: found.remedy });
-    return new CudaBackend(new CudaDevice(driver, ordinal));
+    const device = new CudaDevice(driver, ordinal);
+    // A driver of the caller's own stands for another way to call native code: then no library is loaded either.
+    const none = options.blas === false || (options.driver !== undefined && options.blas === undefined);
+    const blas = none ? undefined : await openBlas(device, options.blas || undefined);
+    return new CudaBackend(device, blas);
   },
 };
 
 function memoryOf(driver: CudaDriver): { free: number; total: number } {
-  driver.setContext(driver.retainContext(0));
+  const guard = new ContextGuard(driver, driver.retainContext(0));
   try {
-    return driver.memoryInfo();
+    return guard.driver.memoryInfo();
   } finally {
     driver.releaseContext(0);
   }

@@ -1,6 +1,6 @@
 import type { Geometry } from "@spaattn/attention";
 import type { FloatDType } from "@spaattn/core";
-import type { CudaDevice, Launch } from "./device.js";
+import type { Launch } from "./device.js";
 import type { Handle } from "./driver/driver.js";
 
 /**
@@ -20,25 +20,20 @@ export interface Scratch {
   constant(name: string, data: Int32Array | Float32Array): Handle;
 }
 
-/** Where a step runs: a range of heads (batch times heads, flattened), a stream, and scratch memory. */
+/** Where a step runs: a range of heads (batch times heads, flattened), scratch memory, and what happens to its launches. */
 export class Site {
   constructor(
-    readonly device: CudaDevice,
+    /** Compute capability, 90 for 9.0. */
+    readonly capability: number,
     readonly geometry: Geometry,
     readonly dtype: FloatDType,
     readonly outputDtype: FloatDType,
     readonly first: number,
     readonly heads: number,
-    readonly stream: Handle,
     readonly scratch: Scratch,
-    /** Only allocate scratch and load kernels. */
-    readonly dry: boolean,
+    /** Launches on a stream, records, or only loads the kernel. */
+    readonly launch: (launch: Launch) => void,
   ) {}
-
-  launch(launch: Launch): void {
-    if (this.dry) this.device.load(launch);
-    else this.device.launch(this.stream, launch);
-  }
 
   /** The address of a tensor at the first head of this site. */
   at(view: View | undefined): Handle | undefined {
@@ -65,8 +60,8 @@ export class Site {
 
   /** The same site for some of its heads. */
   part(first: number, heads: number): Site {
-    const { device, geometry, dtype, outputDtype, stream, scratch, dry } = this;
-    return new Site(device, geometry, dtype, outputDtype, this.first + first, heads, stream, scratch, dry);
+    const { capability, geometry, dtype, outputDtype, scratch, launch } = this;
+    return new Site(capability, geometry, dtype, outputDtype, this.first + first, heads, scratch, launch);
   }
 
   /** `bf16_d128`, as kernels are named. */

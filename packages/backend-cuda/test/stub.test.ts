@@ -3,6 +3,7 @@ import { type AttentionSpec, createAttention, topBlocks } from "@spaattn/attenti
 import { HostTensor, isSpaAttnError } from "@spaattn/core";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { cuda } from "../src/index.js";
+import { Argument } from "../src/params.js";
 import { buildStub, missingForStub, type Stub } from "./stub/stub.js";
 
 const missing = missingForStub();
@@ -92,7 +93,7 @@ describe.skipIf(missing !== undefined)("the binding, against a recording driver 
     backend.device.launch = (stream, what) => {
       seen.set(
         what.kernel,
-        what.parameters.reduce((sum, { length }) => sum + length, 0),
+        what.parameters.reduce((sum, each) => sum + (each instanceof Argument ? each.length : 128), 0),
       );
       launch(stream, what);
     };

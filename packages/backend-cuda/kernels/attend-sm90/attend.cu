@@ -85,6 +85,7 @@ struct Kernel {
 
   float o[D / 2], s[64], maximum[2], sum[2];
   int upcoming;  // the block of the next exact tile, read ahead
+  int valid;     // keys of the last exact tile that count
   uint32_t probabilities[32];
 
   DEVICE void issue_qk(int j, int wg) {
@@ -103,6 +104,19 @@ struct Kernel {
     wgmma_commit();
   }
 
+  /** Zeros instead of values that do not count: they may be NaN, and zero times NaN is NaN. Both warpgroups write the same. */
+  DEVICE void clear_invalid(int j, int wg) {
+    if (j >= row.count || valid >= BLOCK) return;
+    const int first = max(valid, 0), pieces = (BLOCK - first) * 8;
+#pragma unroll
+    for (int h = 0; h < S::HALVES; h++)
+      for (int i = threadIdx.x % 128; i < pieces; i += 128)
+        asm volatile("st.shared.v4.b32 [%0], {%1,%1,%1,%1};" ::"r"(value(j) + h * S::SLAB + first * 128 + i * 16), "r"(0)
+                     : "memory");
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+    asm volatile("bar.sync %0, 128;" ::"r"(3 + wg) : "memory");
+  }
+
   /** The running softmax of one tile: s becomes 2^(s * scale - max); returns what the accumulators shrink by. */
   template <bool PSEUDO>
   DEVICE void softmax(int j, float (&shrink)[2]) {
@@ -119,7 +133,7 @@ struct Kernel {
         s[4 * i + 3] = fmaf(s[4 * i + 3], p.scaleLog2, c.y * LOG2E);
       }
     } else {
-      const int valid = block_limit(p, upcoming, row.textValid);
+      valid = block_limit(p, upcoming, row.textValid);
       if (j + 1 < row.count) upcoming = block_of(j + 1);
       if (valid < BLOCK) {
 #pragma unroll
@@ -177,6 +191,7 @@ struct Kernel {
     wgmma_fence();
     issue_qk(j, wg);
     barrier_wait(value_full(j - 1), phase(j - 1));
+    clear_invalid(j - 1, wg);
     issue_pv<P>(j - 1);
     named_arrive(2 - wg);
     wgmma_wait<1>();
@@ -221,6 +236,7 @@ struct Kernel {
 #pragma unroll 1
       for (; j < row.tiles; j++) tile<true, f16, f16>(j, wg);
       barrier_wait(value_full(j - 1), phase(j - 1));
+      clear_invalid(j - 1, wg);
       wgmma_fence();
       if (row.tiles > row.count)
         issue_pv<f16>(j - 1);

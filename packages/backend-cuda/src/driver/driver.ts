@@ -31,7 +31,9 @@ export interface CudaDriver {
   attribute(ordinal: number, attribute: number): number;
   retainContext(ordinal: number): Handle;
   releaseContext(ordinal: number): void;
-  setContext(context: Handle): void;
+  /** Makes a context current for this thread until it is popped; the one before comes back then. */
+  pushContext(context: Handle): void;
+  popContext(): void;
   memoryInfo(): { free: number; total: number };
   loadModule(image: Uint8Array): Handle;
   unloadModule(module: Handle): void;
@@ -45,14 +47,26 @@ export interface CudaDriver {
   /** True when the address is device memory of this process. */
   isDevicePointer(pointer: Handle): boolean;
   copyToDevice(target: Handle, source: Uint8Array, stream: Handle): void;
+  copyOnDevice(target: Handle, source: Handle, bytes: number, stream: Handle): void;
   /** Into pinned memory, asynchronously. */
   copyToHost(target: Handle, source: Handle, bytes: number, stream: Handle): void;
   createStream(): Handle;
   destroyStream(stream: Handle): void;
   synchronizeStream(stream: Handle): void;
+  /** Whether work submitted to the stream is being captured into a graph instead of run. */
+  isCapturing(stream: Handle): boolean;
+  /** Work submitted from here on becomes part of a graph, until `endCapture` returns it ready to launch. */
+  beginCapture(stream: Handle): void;
+  endCapture(stream: Handle): Handle;
+  launchGraph(graph: Handle, stream: Handle): void;
+  destroyGraph(graph: Handle): void;
   createEvent(): Handle;
   destroyEvent(event: Handle): void;
   recordEvent(event: Handle, stream: Handle): void;
+  /** Work submitted to the stream from here on waits for the event, on the device. */
+  waitEvent(stream: Handle, event: Handle): void;
+  /** Blocks the thread until the event is done. */
+  synchronizeEvent(event: Handle): void;
   /** True when everything before the event is done. */
   eventDone(event: Handle): boolean;
   /** Milliseconds between two events that are done. */
@@ -61,6 +75,8 @@ export interface CudaDriver {
   encodeTensorMap(shape: TensorMapShape): Uint8Array;
   /** Each parameter by value; copied before the call returns. */
   launch(kernel: Handle, shape: LaunchShape, parameters: readonly Uint8Array[], stream: Handle): void;
+  /** The same with parameters that lie ready: `list` is the address of the addresses of each. */
+  launchAt(kernel: Handle, shape: LaunchShape, list: Handle, stream: Handle): void;
 }
 
 /** Device attributes, by the numbers of `CUdevice_attribute`. */

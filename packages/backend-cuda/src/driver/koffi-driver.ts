@@ -15,6 +15,7 @@ const MEMORY_TYPE = 2; // CU_POINTER_ATTRIBUTE_MEMORY_TYPE
 const DEVICE_MEMORY = 2; // CU_MEMORYTYPE_DEVICE
 const DYNAMIC_SHARED_BYTES = 8; // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 const NON_BLOCKING = 1; // CU_STREAM_NON_BLOCKING
+const CAPTURE_RELAXED = 2; // CU_STREAM_CAPTURE_MODE_RELAXED
 
 /** Where the driver library is by default. */
 export const LIBRARY = process.platform === "win32" ? "nvcuda.dll" : "libcuda.so.1";
@@ -26,6 +27,8 @@ export class KoffiDriver implements CudaDriver {
   // Two results, and the tables of a launch. Calls never overlap: they are synchronous.
   readonly #out = new Arena(512);
   readonly #tables = new Arena(8192);
+  // The one call that is made a thousand times per run: not looked up by name.
+  #launchKernel: ((...args: Argument[]) => number) | undefined;
 
   /** @throws SpaAttnError BackendUnavailable when the library is missing. */
   constructor(readonly path = LIBRARY) {
@@ -62,8 +65,11 @@ export class KoffiDriver implements CudaDriver {
   releaseContext(ordinal: number): void {
     this.#call("cuDevicePrimaryCtxRelease_v2", this.#device(ordinal));
   }
-  setContext(context: Handle): void {
-    this.#call("cuCtxSetCurrent", context);
+  pushContext(context: Handle): void {
+    this.#call("cuCtxPushCurrent_v2", context);
+  }
+  popContext(): void {
+    this.#call("cuCtxPopCurrent_v2", this.#out.base);
   }
   memoryInfo(): { free: number; total: number } {
     this.#call("cuMemGetInfo_v2", this.#out.base, this.#out.base + 8n);
@@ -103,6 +109,9 @@ export class KoffiDriver implements CudaDriver {
   copyToDevice(target: Handle, source: Uint8Array, stream: Handle): void {
     this.#call("cuMemcpyHtoDAsync_v2", target, source, source.length, stream);
   }
+  copyOnDevice(target: Handle, source: Handle, bytes: number, stream: Handle): void {
+    this.#call("cuMemcpyDtoDAsync_v2", target, source, bytes, stream);
+  }
   copyToHost(target: Handle, source: Handle, bytes: number, stream: Handle): void {
     this.#call("cuMemcpyDtoHAsync_v2", target, source, bytes, stream);
   }
@@ -115,6 +124,28 @@ export class KoffiDriver implements CudaDriver {
   synchronizeStream(stream: Handle): void {
     this.#call("cuStreamSynchronize", stream);
   }
+  isCapturing(stream: Handle): boolean {
+    this.#call("cuStreamIsCapturing", stream, this.#out.base);
+    return this.#out.view.getInt32(0, true) !== 0;
+  }
+  beginCapture(stream: Handle): void {
+    this.#call("cuStreamBeginCapture_v2", stream, CAPTURE_RELAXED);
+  }
+  endCapture(stream: Handle): Handle {
+    this.#call("cuStreamEndCapture", stream, this.#out.base);
+    const graph = this.#out.view.getBigUint64(0, true);
+    try {
+      return this.#handle("cuGraphInstantiateWithFlags", graph, 0n);
+    } finally {
+      this.#call("cuGraphDestroy", graph);
+    }
+  }
+  launchGraph(graph: Handle, stream: Handle): void {
+    this.#call("cuGraphLaunch", graph, stream);
+  }
+  destroyGraph(graph: Handle): void {
+    this.#call("cuGraphExecDestroy", graph);
+  }
   createEvent(): Handle {
     return this.#handle("cuEventCreate", 0);
   }
@@ -123,6 +154,12 @@ export class KoffiDriver implements CudaDriver {
   }
   recordEvent(event: Handle, stream: Handle): void {
     this.#call("cuEventRecord", event, stream);
+  }
+  waitEvent(stream: Handle, event: Handle): void {
+    this.#call("cuStreamWaitEvent", stream, event, 0);
+  }
+  synchronizeEvent(event: Handle): void {
+    this.#call("cuEventSynchronize", event);
   }
   eventDone(event: Handle): boolean {
     const status = this.#status("cuEventQuery", event);
@@ -170,6 +207,13 @@ export class KoffiDriver implements CudaDriver {
     const list = tables.place(new Uint8Array(addresses.buffer));
     const [x, y, z] = shape.grid;
     this.#call("cuLaunchKernel", kernel, x, y, z, shape.threads, 1, 1, shape.sharedBytes, stream, list, 0n);
+  }
+
+  launchAt(kernel: Handle, shape: LaunchShape, list: Handle, stream: Handle): void {
+    const [x, y, z] = shape.grid;
+    this.#launchKernel ??= this.#bind("cuLaunchKernel", SIGNATURES.cuLaunchKernel);
+    const status = this.#launchKernel(kernel, x, y, z, shape.threads, 1, 1, shape.sharedBytes, stream, list, 0n);
+    if (status !== 0) this.#check(status, "cuLaunchKernel");
   }
 
   #device(ordinal: number): number {

@@ -1,7 +1,7 @@
 import type { AttendStep } from "@spaattn/attention";
 import type { FloatDType } from "@spaattn/core";
-import type { Handle } from "../driver/driver.js";
-import { Params } from "../params.js";
+import type { Handle, TensorMapShape } from "../driver/driver.js";
+import { type Argument, Params } from "../params.js";
 import type { Site, View, Views } from "../site.js";
 import { biasStride, native16, nativeBias, nativeIndices } from "./convert.js";
 
@@ -28,7 +28,7 @@ export function attend(site: Site, step: AttendStep, inputs: Views, outputs: Vie
 /** Hopper's own instructions exist on 9.0 alone; later chips run the general kernel. */
 export const attendKernel = (capability: number): "attend-sm90" | "attend-sm80" =>
   capability === 90 ? "attend-sm90" : "attend-sm80";
-const usesHopper = (site: Site) => attendKernel(site.device.capability) === "attend-sm90";
+const usesHopper = (site: Site) => attendKernel(site.capability) === "attend-sm90";
 
 function pseudoKeys(site: Site, step: AttendStep, inputs: Views): Pseudo | undefined {
   const { strataKey, strataValue, bias } = inputs;
@@ -63,7 +63,7 @@ function hopper(
   grid: readonly [number],
   inputs: Views,
   pseudo: Pseudo | undefined,
-  parameters: Uint8Array,
+  parameters: Argument,
 ): void {
   const { headDim: d, tokens, visualBlocks } = site.geometry;
   const map = (view: View | undefined, rows: number, slabs: number, dtype = site.dtype) =>
@@ -85,14 +85,13 @@ function hopper(
   });
 }
 
-const tensorMap = (site: Site, address: Handle, y: number, z: number, dtype: FloatDType): Uint8Array =>
-  site.device.driver.encodeTensorMap({
-    dtype: dtype as Exclude<FloatDType, "f32">,
-    address,
-    x: site.geometry.headDim,
-    y,
-    z,
-  });
+const tensorMap = (site: Site, address: Handle, y: number, z: number, dtype: FloatDType): TensorMapShape => ({
+  dtype: dtype as Exclude<FloatDType, "f32">,
+  address,
+  x: site.geometry.headDim,
+  y,
+  z,
+});
 
 function ampere(
   site: Site,

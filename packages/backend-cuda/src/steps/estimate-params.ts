@@ -1,6 +1,6 @@
 import type { EstimateStep } from "@spaattn/attention";
 import type { Handle } from "../driver/driver.js";
-import { Params } from "../params.js";
+import { type Argument, Params } from "../params.js";
 import type { Site, View, Views } from "../site.js";
 import { biasStride } from "./convert.js";
 
@@ -40,7 +40,7 @@ export interface Product {
 }
 
 /** ProductParams of products.cu. */
-export function productParams(site: Site, p: Product): Uint8Array {
+export function productParams(site: Site, p: Product): Argument {
   const { visualBlocks: n, tokens, visualTokens, textTokens, scale } = site.geometry;
   const strata = p.columns;
   return new Params()
@@ -65,7 +65,7 @@ export interface Selecting {
 }
 
 /** SelectParams of select.cu. */
-export function selectParams(site: Site, s: Selecting, inputs: Views, outputs: Views): Uint8Array {
+export function selectParams(site: Site, s: Selecting, inputs: Views, outputs: Views): Argument {
   const { visualBlocks: n, textTokens } = site.geometry;
   const { selection, stride } = s.step;
   const { group, hMax, mMin } = s.step.method === "tail" ? s.step : { group: n, hMax: 0, mMin: 0 };

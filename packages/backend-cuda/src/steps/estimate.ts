@@ -1,6 +1,6 @@
 import type { EstimatePaperStep, EstimateStep, EstimateTailStep } from "@spaattn/attention";
 import type { Handle } from "../driver/driver.js";
-import { Params } from "../params.js";
+import { type Argument, Params } from "../params.js";
 import type { Site, Views } from "../site.js";
 import { biasStride, contractBias, native16 } from "./convert.js";
 import { neverNull, productParams, type Selecting, selectParams } from "./estimate-params.js";
@@ -24,7 +24,7 @@ function tailInParts(site: Site, step: EstimateTailStep, inputs: Views, outputs:
     tail(site.part(first, Math.min(heads, site.heads - first)), step, inputs, outputs);
 }
 
-const product = (site: Site, kernel: string, grid: readonly [number, number, number], parameters: Uint8Array) =>
+const product = (site: Site, kernel: string, grid: readonly [number, number, number], parameters: Argument) =>
   site.launch({ module: "products", kernel, grid, threads: 256, parameters: [parameters] });
 
 /** Splits of a long sum, so that the tiles of few heads still fill the device, once (132 multiprocessors, two blocks each). */
@@ -40,14 +40,14 @@ function sumSplits(site: Site, parts: Handle | undefined, out: Handle | undefine
 }
 
 /** First byte of the text of every head's keys or values lies in the whole tensor: kernels step over the visual tokens. */
-function textLogits(site: Site, parameters: Uint8Array): void {
+function textLogits(site: Site, parameters: Argument): void {
   const { visualBlocks: n, textTokens } = site.geometry;
   if (textTokens > 0)
     product(site, `text_logits_${site.variant}`, [tiles(textTokens), tiles(n), site.heads], parameters);
 }
 
 /** The paper's rows take a warp each; a row of strata is long enough for a thread block. */
-function select(site: Site, { kernel, sharedBytes }: Selecting, parameters: Uint8Array): void {
+function select(site: Site, { kernel, sharedBytes }: Selecting, parameters: Argument): void {
   const rows = site.heads * site.geometry.visualBlocks;
   const perBlock = kernel === "paper_select" ? ROWS : 1;
   site.launch({

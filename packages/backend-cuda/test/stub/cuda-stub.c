@@ -46,6 +46,13 @@ void stub_fail(const char* name, int status, int after) {
 double stub_live_bytes(void) { return (double)live_bytes; }
 int stub_live_handles(void) { return live_bytes_count; }
 
+// The thread's contexts: the lowest is the caller's own.
+#define OUR_CONTEXT ((CUcontext)0x7f0012345670ull)
+static CUcontext stack[17] = {(CUcontext)0x5ull};
+static int depth;
+/** The current context, as the caller sees it between our calls. */
+long long stub_context(void) { return (long long)(uintptr_t)stack[depth]; }
+
 static CUresult enter(const char* name) {
   if (strcmp(name, failing) == 0 && failing_after-- <= 0) return failing_status;
   return 0;
@@ -53,6 +60,10 @@ static CUresult enter(const char* name) {
 #define ENTER             \
   CUresult status = enter(__func__); \
   if (status) return status
+/** For calls that need a current context. */
+#define ENTER_CONTEXT \
+  ENTER;              \
+  if (stack[depth] != OUR_CONTEXT) return CUDA_ERROR_INVALID_CONTEXT
 
 // ---- the driver ----
 CUresult CUDAAPI cuInit(unsigned flags) {
@@ -88,12 +99,14 @@ CUresult CUDAAPI cuDeviceGetAttribute(int* value, CUdevice_attribute a, CUdevice
   (void)d;
   ENTER;
   *value = a == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR ? capability / 10
-           : a == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR ? capability % 10 : 0;
+           : a == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR ? capability % 10
+           : a == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT ? 132
+           : a == CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN ? 232448 : 0;
   return 0;
 }
 CUresult CUDAAPI cuDevicePrimaryCtxRetain(CUcontext* c, CUdevice d) {
   ENTER;
-  *c = (CUcontext)0x7f0012345670ull;
+  *c = OUR_CONTEXT;
   live_bytes_count++;
   record("cuDevicePrimaryCtxRetain(%d)", d);
   return 0;
@@ -104,17 +117,23 @@ CUresult CUDAAPI cuDevicePrimaryCtxRelease_v2(CUdevice d) {
   record("cuDevicePrimaryCtxRelease_v2(%d)", d);
   return 0;
 }
-CUresult CUDAAPI cuCtxSetCurrent(CUcontext c) {
-  ENTER;
-  return c == (CUcontext)0x7f0012345670ull ? 0 : CUDA_ERROR_INVALID_CONTEXT;
+CUresult CUDAAPI cuCtxPushCurrent_v2(CUcontext c) {
+  if (depth == 16) return CUDA_ERROR_INVALID_VALUE;
+  stack[++depth] = c;
+  return 0;
+}
+CUresult CUDAAPI cuCtxPopCurrent_v2(CUcontext* c) {
+  if (depth == 0) return CUDA_ERROR_INVALID_CONTEXT;
+  *c = stack[depth--];
+  return 0;
 }
 CUresult CUDAAPI cuMemGetInfo_v2(size_t* free_bytes, size_t* total) {
-  ENTER;
+  ENTER_CONTEXT;
   *free_bytes = 139ull << 30, *total = 141ull << 30;
   return 0;
 }
 CUresult CUDAAPI cuModuleLoadData(CUmodule* m, const void* image) {
-  ENTER;
+  ENTER_CONTEXT;
   uint32_t magic;
   memcpy(&magic, image, 4);
   *m = (CUmodule)0x55550000aaaaull;
@@ -124,15 +143,15 @@ CUresult CUDAAPI cuModuleLoadData(CUmodule* m, const void* image) {
 }
 CUresult CUDAAPI cuModuleUnload(CUmodule m) {
   (void)m;
-  ENTER;
+  ENTER_CONTEXT;
   live_bytes_count--;
   return 0;
 }
-static char names[256][64];
+static char names[512][64];
 static int name_count;
 CUresult CUDAAPI cuModuleGetFunction(CUfunction* f, CUmodule m, const char* name) {
   (void)m;
-  ENTER;
+  ENTER_CONTEXT;
   int i = 0;
   while (i < name_count && strcmp(names[i], name)) i++;
   if (i == name_count) snprintf(names[name_count++], 64, "%s", name);
@@ -140,12 +159,12 @@ CUresult CUDAAPI cuModuleGetFunction(CUfunction* f, CUmodule m, const char* name
   return 0;
 }
 CUresult CUDAAPI cuFuncSetAttribute(CUfunction f, CUfunction_attribute a, int value) {
-  ENTER;
+  ENTER_CONTEXT;
   record("cuFuncSetAttribute(%s,%d,%d)", names[(uintptr_t)f & 0xfffff], a, value);
   return value <= 227 * 1024 ? 0 : CUDA_ERROR_INVALID_VALUE;
 }
 CUresult CUDAAPI cuMemAlloc_v2(CUdeviceptr* p, size_t n) {
-  ENTER;
+  ENTER_CONTEXT;
   size_t* memory = aligned_alloc(512, 512 + (n + 511) / 512 * 512);
   memory[0] = n;
   live_bytes += n;
@@ -154,7 +173,7 @@ CUresult CUDAAPI cuMemAlloc_v2(CUdeviceptr* p, size_t n) {
   return 0;
 }
 CUresult CUDAAPI cuMemFree_v2(CUdeviceptr p) {
-  ENTER;
+  ENTER_CONTEXT;
   size_t* memory = (size_t*)(uintptr_t)(p - 512);
   live_bytes -= memory[0];
   free(memory);
@@ -162,37 +181,43 @@ CUresult CUDAAPI cuMemFree_v2(CUdeviceptr p) {
 }
 CUresult CUDAAPI cuMemHostAlloc(void** p, size_t n, unsigned flags) {
   (void)flags;
-  ENTER;
+  ENTER_CONTEXT;
   *p = aligned_alloc(4096, (n + 4095) / 4096 * 4096);
   live_bytes_count++;
   return 0;
 }
 CUresult CUDAAPI cuMemFreeHost(void* p) {
-  ENTER;
+  ENTER_CONTEXT;
   free(p);
   live_bytes_count--;
   return 0;
 }
 CUresult CUDAAPI cuPointerGetAttribute(void* data, CUpointer_attribute a, CUdeviceptr p) {
-  ENTER;
+  ENTER_CONTEXT;
   if (a != CU_POINTER_ATTRIBUTE_MEMORY_TYPE || p < 0x10000) return CUDA_ERROR_INVALID_VALUE;
   *(unsigned*)data = CU_MEMORYTYPE_DEVICE;
   return 0;
 }
 CUresult CUDAAPI cuMemcpyHtoDAsync_v2(CUdeviceptr d, const void* s, size_t n, CUstream stream) {
   (void)stream;
-  ENTER;
+  ENTER_CONTEXT;
   memcpy((void*)(uintptr_t)d, s, n);
   return 0;
 }
 CUresult CUDAAPI cuMemcpyDtoHAsync_v2(void* d, CUdeviceptr s, size_t n, CUstream stream) {
   (void)stream;
-  ENTER;
+  ENTER_CONTEXT;
   memcpy(d, (void*)(uintptr_t)s, n);
   return 0;
 }
+CUresult CUDAAPI cuMemcpyDtoDAsync_v2(CUdeviceptr d, CUdeviceptr s, size_t n, CUstream stream) {
+  (void)stream;
+  ENTER_CONTEXT;
+  memmove((void*)(uintptr_t)d, (void*)(uintptr_t)s, n);
+  return 0;
+}
 CUresult CUDAAPI cuStreamCreate(CUstream* s, unsigned flags) {
-  ENTER;
+  ENTER_CONTEXT;
   live_bytes_count++;
   *s = (CUstream)0x600000001230ull;
   record("cuStreamCreate(%u)", flags);
@@ -200,42 +225,101 @@ CUresult CUDAAPI cuStreamCreate(CUstream* s, unsigned flags) {
 }
 CUresult CUDAAPI cuStreamDestroy_v2(CUstream s) {
   (void)s;
-  ENTER;
+  ENTER_CONTEXT;
   live_bytes_count--;
   return 0;
 }
 CUresult CUDAAPI cuStreamSynchronize(CUstream s) {
   (void)s;
-  ENTER;
+  ENTER_CONTEXT;
+  return 0;
+}
+CUresult CUDAAPI cuStreamIsCapturing(CUstream s, CUstreamCaptureStatus* status_out) {
+  ENTER_CONTEXT;
+  *status_out = (uintptr_t)s == 0xcafe ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_NONE;
+  return 0;
+}
+CUresult CUDAAPI cuStreamBeginCapture_v2(CUstream s, CUstreamCaptureMode mode) {
+  (void)s;
+  ENTER_CONTEXT;
+  record("cuStreamBeginCapture_v2(%d)", mode);
+  return 0;
+}
+CUresult CUDAAPI cuStreamEndCapture(CUstream s, CUgraph* graph) {
+  (void)s;
+  ENTER_CONTEXT;
+  *graph = (CUgraph)0x700000001110ull;
+  live_bytes_count++;
+  return 0;
+}
+CUresult CUDAAPI cuGraphInstantiateWithFlags(CUgraphExec* exec, CUgraph graph, unsigned long long flags) {
+  ENTER_CONTEXT;
+  if (graph != (CUgraph)0x700000001110ull || flags) return CUDA_ERROR_INVALID_VALUE;
+  *exec = (CUgraphExec)0x700000002220ull;
+  live_bytes_count++;
+  return 0;
+}
+CUresult CUDAAPI cuGraphLaunch(CUgraphExec exec, CUstream s) {
+  ENTER_CONTEXT;
+  if (exec != (CUgraphExec)0x700000002220ull) return CUDA_ERROR_INVALID_VALUE;
+  record("cuGraphLaunch stream=%llx", (unsigned long long)(uintptr_t)s);
+  return 0;
+}
+CUresult CUDAAPI cuGraphDestroy(CUgraph graph) {
+  (void)graph;
+  ENTER_CONTEXT;
+  live_bytes_count--;
+  return 0;
+}
+CUresult CUDAAPI cuGraphExecDestroy(CUgraphExec exec) {
+  (void)exec;
+  ENTER_CONTEXT;
+  live_bytes_count--;
+  return 0;
+}
+CUresult CUDAAPI cuStreamWaitEvent(CUstream s, CUevent e, unsigned flags) {
+  (void)e;
+  ENTER_CONTEXT;
+  if (flags) return CUDA_ERROR_INVALID_VALUE;
+  record("cuStreamWaitEvent stream=%llx", (unsigned long long)(uintptr_t)s);
+  return 0;
+}
+static int busy;
+/** While set, no event is ever done. */
+void stub_busy(int on) { busy = on; }
+CUresult CUDAAPI cuEventSynchronize(CUevent e) {
+  (void)e;
+  ENTER_CONTEXT;
+  record("cuEventSynchronize");
   return 0;
 }
 CUresult CUDAAPI cuEventCreate(CUevent* e, unsigned flags) {
   (void)flags;
-  ENTER;
+  ENTER_CONTEXT;
   live_bytes_count++;
   *e = (CUevent)0x600000004560ull;
   return 0;
 }
 CUresult CUDAAPI cuEventDestroy_v2(CUevent e) {
   (void)e;
-  ENTER;
+  ENTER_CONTEXT;
   live_bytes_count--;
   return 0;
 }
 CUresult CUDAAPI cuEventRecord(CUevent e, CUstream s) {
   (void)e, (void)s;
-  ENTER;
+  ENTER_CONTEXT;
   return 0;
 }
 CUresult CUDAAPI cuEventQuery(CUevent e) {
   (void)e;
-  ENTER;
-  return ++polls % 3 ? CUDA_ERROR_NOT_READY : 0;
+  ENTER_CONTEXT;
+  return busy || ++polls % 3 ? CUDA_ERROR_NOT_READY : 0;
 }
 #undef cuEventElapsedTime
 CUresult CUDAAPI cuEventElapsedTime(float* ms, CUevent a, CUevent b) {
   (void)a, (void)b;
-  ENTER;
+  ENTER_CONTEXT;
   *ms = 1.25f;
   return 0;
 }
@@ -243,7 +327,7 @@ CUresult CUDAAPI cuTensorMapEncodeTiled(CUtensorMap* map, CUtensorMapDataType ty
                                         const cuuint64_t* dims, const cuuint64_t* strides, const cuuint32_t* box,
                                         const cuuint32_t* steps, CUtensorMapInterleave interleave, CUtensorMapSwizzle swizzle,
                                         CUtensorMapL2promotion promotion, CUtensorMapFloatOOBfill fill) {
-  ENTER;
+  ENTER_CONTEXT;
   if ((uintptr_t)map % 64 || (uintptr_t)address % 16 || strides[0] % 16 || strides[1] % 16) return CUDA_ERROR_INVALID_VALUE;
   memset(map, 0xA5, sizeof *map);
   record("cuTensorMapEncodeTiled(type=%d rank=%u dims=%llu,%llu,%llu strides=%llu,%llu box=%u,%u,%u steps=%u,%u,%u %d %d %d %d)", type,
@@ -253,7 +337,7 @@ CUresult CUDAAPI cuTensorMapEncodeTiled(CUtensorMap* map, CUtensorMapDataType ty
 }
 CUresult CUDAAPI cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                                 unsigned shared, CUstream stream, void** params, void** extra) {
-  ENTER;
+  ENTER_CONTEXT;
   if (!gx || !gy || !gz || gy > 65535 || gz > 65535 || !params || extra) return CUDA_ERROR_INVALID_VALUE;
   record("launch %s grid=%u,%u,%u block=%u,%u,%u shared=%u stream=%llx", names[(uintptr_t)f & 0xfffff], gx, gy, gz, bx, by, bz,
          shared, (unsigned long long)(uintptr_t)stream);

@@ -38,6 +38,8 @@ export function buildStub() {
       status: number,
       after: number,
     ) => void,
+    context: library.func("int64_t stub_context()") as () => number,
+    busy: library.func("void stub_busy(int)") as (on: number) => void,
     liveBytes: library.func("double stub_live_bytes()") as () => number,
     liveHandles: library.func("int stub_live_handles()") as () => number,
   };
