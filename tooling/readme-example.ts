@@ -7,13 +7,13 @@ export const examplesOf = (readme: string): string[] =>
   [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1]);
 
 /**
- * Runs a README's first `ts` example as it stands and returns what it exports or logs.
+ * Runs a README's `ts` example (the first, or the one at `index`) as it stands and returns what it exports or logs.
  *
  * The file lives inside the package for the run, so that the example's imports resolve as they would for a user of it.
  */
-export async function runReadme(packageDirectory: string): Promise<string[]> {
-  const [example] = examplesOf(readFileSync(join(packageDirectory, "README.md"), "utf8"));
-  if (!example) throw new Error(`${packageDirectory}/README.md has no ts example`);
+export async function runReadme(packageDirectory: string, index = 0): Promise<string[]> {
+  const example = examplesOf(readFileSync(join(packageDirectory, "README.md"), "utf8"))[index];
+  if (!example) throw new Error(`${packageDirectory}/README.md has no ts example ${index}`);
   const tests = join(packageDirectory, "test");
   const directory = mkdtempSync(join(existsSync(tests) ? tests : packageDirectory, ".example-"));
   const lines: string[] = [];

@@ -99,6 +99,44 @@ describe("spaattn plan", () => {
   });
 });
 
+describe("spaattn plan --placement", () => {
+  const model = ["plan", "--model", "wan2.1-t2v-14b", "--placement"];
+  const size = ["--frames", "81", "--height", "720", "--width", "1280"];
+
+  it("places a whole forward of the 14B transformer: under 8 GB, and no value over 2 GiB", async () => {
+    const { code, out } = await spaattn([...model, ...size, "--json"]);
+    expect(code).toBe(0);
+    const placement = JSON.parse(out);
+    expect(placement).toMatchObject({ model: "wan2.1-t2v-14b", dtype: "bf16", tokens: 75_600, segments: 42 });
+    expect(placement.peakActivationBytes).toBeLessThan(8e9);
+    // Queries, keys and values of one layer have to be there at once.
+    expect(placement.peakActivationBytes).toBeGreaterThan(3 * 75_600 * 5120 * 2);
+    expect(placement.largestValueBytes).toBeLessThanOrEqual(2 ** 31);
+    expect(placement.slots).toBeGreaterThan(3);
+    expect(placement.operations).toBeGreaterThan(40 * 20);
+    expect(placement.weightBytes).toBeCloseTo(2 * 14.29e9, -8);
+    expect(placement.byOperation.attention.count).toBe(38);
+  });
+
+  it("does the same for the other Wan models, in words", async () => {
+    for (const name of ["wan2.1-i2v-14b-480p", "wan2.2-ti2v-5b"]) {
+      const { code, out } = await spaattn(["plan", "--model", name, "--placement", "--dtype", "f16"]);
+      expect(code).toBe(0);
+      expect(out).toMatch(/one forward in f16/);
+      expect(out).toMatch(/fits in a binding of WebGPU/);
+    }
+  });
+
+  it("says which models it knows", async () => {
+    const { code, error } = await spaattn(["plan", "--model", "flux.1-dev", "--placement"]);
+    expect(code).toBe(2);
+    expect(error).toContain("--placement knows wan2.1-t2v-1.3b");
+    expect((await spaattn(["plan", "--placement", "--visual-tokens", "1000"])).error).toContain(
+      "--placement needs --model",
+    );
+  });
+});
+
 describe("spaattn verify", () => {
   it("passes the oracle", async () => {
     const { code, out, error } = await spaattn(["verify", "--backend", "reference", "--filter", "one block"]);

@@ -26,6 +26,8 @@ export interface PlanCost extends DensityEstimate {
   readonly steps: readonly StepCost[];
   readonly flop: number;
   readonly bytes: number;
+  /** The part of `flop` that finds the blocks and corrects for the others. */
+  readonly estimationFlop: number;
   /** The same attention with every block computed. */
   readonly denseFlop: number;
   /** Bytes of intermediate tensors and constants, held while the program lives. */
@@ -60,12 +62,14 @@ export function planCost(plan: Plan, options: PlanCostOptions = {}): PlanCost {
     );
   const sum = (pick: (step: StepCost) => number) => steps.reduce((total, step) => total + pick(step), 0);
   const { batch, heads, visualBlocks: n } = plan.geometry;
+  const exact = plan.steps.some(({ step }) => step.op === "attend") ? heads * attendFlop(plan.geometry, density) : 0;
   const text = plan.geometry.textValid.reduce((total, valid) => total + Math.ceil(valid / plan.geometry.blockSize), 0);
   return {
     ...(given === undefined ? estimate : { density, least: density, most: density }),
     steps,
     flop: sum((step) => step.flop),
     bytes: sum((step) => step.bytes),
+    estimationFlop: sum((step) => step.flop) - exact,
     denseFlop: heads * attendFlop(plan.geometry, 1),
     workspaceBytes: bytesOf("workspace", "constant"),
     ioBytes: bytesOf("input", "output"),
@@ -76,7 +80,7 @@ export function planCost(plan: Plan, options: PlanCostOptions = {}): PlanCost {
   };
 }
 
-/** The density a policy leads to: exact for a fixed count, a range where probability mass or forced blocks decide. */
+/** The density a policy leads to: exact where `least` equals `most`, a range where probability mass or forced blocks decide. */
 export function estimateDensity(plan: Plan): DensityEstimate {
   const estimate = plan.steps.find(({ step }) => step.op === "estimate");
   if (!estimate) return { density: 1, least: 1, most: 1 };
@@ -85,6 +89,7 @@ export function estimateDensity(plan: Plan): DensityEstimate {
   // Blocks chosen on the host are not known before the run.
   if (plan.tensors.forced?.role === "input") return { density: 1, least: 0, most: 1 };
   const forced = plan.constants.forced?.data as Uint8Array | undefined;
+  const hasText = plan.geometry.textTokens > 0;
   let least = 0;
   let most = 0;
   for (const [head, top] of selection.topBlocks.entries()) {
@@ -93,7 +98,8 @@ export function estimateDensity(plan: Plan): DensityEstimate {
     for (let row = 0; row < n; row++) {
       let extra = 0;
       if (forced) for (let column = 0; column < n; column++) extra += forced[row * n + column];
-      least += Math.max(kept, extra);
+      // A text column that takes part in the ranking may take the place of a visual block.
+      least += Math.max(selection.textCompetes && hasText ? kept - 1 : kept, extra);
       most += open ? n : Math.min(n, kept + extra);
     }
   }

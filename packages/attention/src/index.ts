@@ -11,6 +11,7 @@ export * from "./layout.js";
 export * from "./operation.js";
 export * from "./plan.js";
 export * from "./policy.js";
+export * from "./policy-from.js";
 export * from "./resolve-spec.js";
 export * from "./selection.js";
 export * from "./spec.js";

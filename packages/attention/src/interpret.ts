@@ -8,26 +8,13 @@ type Roles = Record<string, Tensor>;
 /** Runs a plan one primitive after the other, unfused. Every backend can be run this way. */
 export function interpret(backend: Backend, plan: Plan): Program {
   const held = allocateHeld(backend, plan);
+  // Runs share the workspace, so each waits for the one before, whatever became of it.
+  let last: Promise<unknown> = Promise.resolve();
   return {
-    async run(bindings: Bindings, options: RunOptions = {}): Promise<RunReport> {
-      const tensors = { ...held, ...bindings };
-      const steps: StepTiming[] = [];
-      const share = 1 / plan.steps.length;
-      const begin = performance.now();
-      for (const [i, planned] of plan.steps.entries()) {
-        throwIfAborted(options.signal);
-        const { op } = planned.step;
-        const onProgress = options.onProgress && ((done: number) => options.onProgress?.((i + done) * share, op));
-        onProgress?.(0);
-        const start = performance.now();
-        await dispatch(backend, planned, tensors, {
-          geometry: plan.geometry,
-          ...(options.signal ? { signal: options.signal } : {}),
-          ...(onProgress ? { onProgress } : {}),
-        });
-        steps.push({ op, ms: performance.now() - start });
-      }
-      return { ms: performance.now() - begin, steps };
+    run(bindings: Bindings, options: RunOptions = {}): Promise<RunReport> {
+      const turn = last.then(() => runOnce(bindings, options));
+      last = turn.catch(() => undefined);
+      return turn;
     },
     describe: () =>
       plan.steps.map(({ step }) => ({
@@ -39,6 +26,27 @@ export function interpret(backend: Backend, plan: Plan): Program {
       for (const tensor of Object.values(held)) tensor.dispose();
     },
   };
+
+  async function runOnce(bindings: Bindings, options: RunOptions): Promise<RunReport> {
+    const tensors = { ...held, ...bindings };
+    const steps: StepTiming[] = [];
+    const share = 1 / plan.steps.length;
+    const begin = performance.now();
+    for (const [i, planned] of plan.steps.entries()) {
+      throwIfAborted(options.signal);
+      const { op } = planned.step;
+      const onProgress = options.onProgress && ((done: number) => options.onProgress?.((i + done) * share, op));
+      onProgress?.(0);
+      const start = performance.now();
+      await dispatch(backend, planned, tensors, {
+        geometry: plan.geometry,
+        ...(options.signal ? { signal: options.signal } : {}),
+        ...(onProgress ? { onProgress } : {}),
+      });
+      steps.push({ op, ms: performance.now() - start });
+    }
+    return { ms: performance.now() - begin, steps };
+  }
 }
 
 /** Allocates the workspace and uploads the constants of a plan. */

@@ -2,7 +2,7 @@ import type { TypedArray } from "@spaattn/core";
 
 /** The outcome for one tensor of one case. */
 export interface Check {
-  readonly suite: "synthetic" | "golden" | "curve";
+  readonly suite: "synthetic" | "golden" | "curve" | "network";
   readonly case: string;
   readonly tensor: string;
   readonly ok: boolean;

@@ -4,6 +4,10 @@ export { checkModelGrids, type ModelGrid } from "./golden/curve.js";
 export { formatOf, type GoldenFile, readGolden } from "./golden/file.js";
 export { type GoldenOptions, runGolden } from "./golden/run-golden.js";
 export { type CaseInputs, type InputKind, makeInputs } from "./inputs.js";
+export { Drawing, type NetworkCase } from "./network/case.js";
+export { networkCases } from "./network/cases/index.js";
+export { type NetworkOptions, runNetwork, skips, testNetwork } from "./network/run.js";
+export { type NetworkCaseOptions, type Recorder, runNetworkCase } from "./network/run-case.js";
 export {
   type ConformanceOptions,
   type ConformanceReport,

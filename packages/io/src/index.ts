@@ -1,4 +1,16 @@
-export { type ByteInput, type ByteSource, blobSource, bytesSource } from "./byte-source.js";
+export {
+  type ByteInput,
+  type ByteSource,
+  blobSource,
+  bytesSource,
+  encodeSafetensors,
+  type NamedTensors,
+  openSafetensors,
+  Safetensors,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+  safetensorsChunks,
+} from "@spaattn/weights";
 export { type Capture, type CaptureInfo, type CaptureInput, captureSpec } from "./capture/capture.js";
 export { isCapture, readCapture } from "./capture/read.js";
 export { captureContents } from "./capture/write.js";
@@ -6,6 +18,3 @@ export { type Clip, checkClip, clipFrame } from "./clip/clip.js";
 export { encodePng, type Picture } from "./clip/png.js";
 export { readNpy } from "./npy/read.js";
 export { encodeNpy, npyChunks } from "./npy/write.js";
-export type { SafetensorsEntry, SafetensorsHeader } from "./safetensors/header.js";
-export { openSafetensors, Safetensors } from "./safetensors/read.js";
-export { encodeSafetensors, type NamedTensors, safetensorsChunks } from "./safetensors/write.js";

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { HostTensor } from "@spaattn/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { expectFailure, goldenFolder, inTemporaryFolder } from "../../weights/test/helpers.js";
 import {
   type CaptureInput,
   captureContents,
@@ -12,7 +13,6 @@ import {
   readCapture,
 } from "../src/index.js";
 import { readCaptureFile, writeCaptureFile } from "../src/node.js";
-import { expectFailure, goldenFolder, inTemporaryFolder } from "./helpers.js";
 
 const SHAPE = [2, 3, 26, 8];
 const tensor = (dtype: "f32" | "f16" | "bf16" | "i32" = "f16", shape = SHAPE) => {

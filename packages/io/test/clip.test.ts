@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { decode } from "fast-png";
 import { describe, expect, it } from "vitest";
+import { expectFailure, inTemporaryFolder } from "../../weights/test/helpers.js";
 import { type Clip, clipFrame, encodePng } from "../src/index.js";
 import { PpmFrames } from "../src/node/ppm-frames.js";
 import { readClip, writeClip } from "../src/node.js";
-import { expectFailure, inTemporaryFolder } from "./helpers.js";
 
 const FRAMES = 4;
 const APNG = fileURLToPath(new URL("./fixtures/three-frames.png", import.meta.url));

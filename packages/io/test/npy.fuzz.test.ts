@@ -1,9 +1,9 @@
 import { HostTensor, isSpaAttnError } from "@spaattn/core";
+import { bytesOf } from "@spaattn/weights";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { mutate, mutations } from "../../weights/test/mutate.js";
 import { encodeNpy, readNpy } from "../src/index.js";
-import { bytesOf } from "../src/read-tensor.js";
-import { mutate, mutations } from "./mutate.js";
 
 const sample = encodeNpy(new HostTensor("f32", [2, 3], Float32Array.from([1, -2, 3, 4, 5, 6])));
 

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { HostTensor } from "@spaattn/core";
+import { bytesOf } from "@spaattn/weights";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { expectFailure } from "../../weights/test/helpers.js";
 import { encodeNpy, readNpy } from "../src/index.js";
-import { bytesOf } from "../src/read-tensor.js";
-import { expectFailure } from "./helpers.js";
 
 /** Files written by numpy itself. */
 const NUMPY: Record<string, string> = JSON.parse(

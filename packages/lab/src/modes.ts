@@ -1,5 +1,5 @@
 import type { AttentionSpec, Extra, Policy, TailOptions } from "@spaattn/attention";
-import { coverMass, firstFrame, neighbours, topBlocks, union } from "@spaattn/attention";
+import { policyFrom } from "@spaattn/attention";
 import type { LabInputs } from "./build-inputs.js";
 
 /** The rows of a comparison: dense attention, plain block-sparse, the paper's rectification, the pooled tail. */
@@ -18,11 +18,13 @@ export interface SelectionOptions {
 
 /** The policy of a drop rate and the options beside it. */
 export function makePolicy(dropRate: number, options: SelectionOptions = {}): Policy {
-  const parts: Policy[] = [topBlocks({ dropRate })];
-  if (options.coverMass) parts.push(coverMass(options.coverMass));
-  if (options.neighbours) parts.push(neighbours());
-  if (options.firstFrame) parts.push(firstFrame(options.firstFrame));
-  return parts.length === 1 ? parts[0] : union(...parts);
+  const { coverMass, neighbours, firstFrame } = options;
+  return policyFrom({
+    dropRate,
+    ...(coverMass === undefined ? {} : { coverMass }),
+    ...(neighbours === undefined ? {} : { neighbours }),
+    ...(firstFrame === undefined ? {} : { firstFrame }),
+  });
 }
 
 /** The attention spec of one row of a comparison. */

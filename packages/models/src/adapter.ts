@@ -1,14 +1,4 @@
-import {
-  type AttentionSpec,
-  type Backend,
-  coverMass,
-  type Extra,
-  firstFrame,
-  neighbours,
-  type Policy,
-  topBlocks,
-  union,
-} from "@spaattn/attention";
+import { type AttentionSpec, type Backend, type Extra, type Policy, policyFrom, topBlocks } from "@spaattn/attention";
 import type { TypedArray } from "@spaattn/core";
 import { type VideoLayout, videoLayout } from "@spaattn/layout";
 import { alongCurve } from "./along-curve.js";
@@ -141,14 +131,10 @@ export class ModelAdapter {
 
   /** The policy of a layer, counted through both transformers. */
   policy(globalLayer: number): Policy {
-    const { policy, preset, dropRate, coverMass: mass, neighbours: near, firstFrame: first } = this.settings;
+    const { policy, preset, dropRate, coverMass, neighbours, firstFrame } = this.settings;
     if (policy) return policy;
     if (preset) return topBlocks(preset.layers[globalLayer] ?? preset.otherLayers);
-    const parts = [topBlocks({ dropRate })];
-    if (mass > 0) parts.push(coverMass(mass));
-    if (near) parts.push(neighbours());
-    if (first) parts.push(firstFrame(first));
-    return parts.length === 1 ? parts[0] : union(...parts);
+    return policyFrom({ dropRate, coverMass, neighbours, firstFrame });
   }
 
   /** One generation. With a backend it has a step cache. */

@@ -26,5 +26,6 @@ export * from "./schedule.js";
 export * from "./session.js";
 export { type VideoGeometry, videoGeometry } from "./size.js";
 export { StepCache, type Streams } from "./step-cache.js";
+export { WAN_TEXT, type WanTransformerFacts, wanTransformers } from "./wan-transformers.js";
 export { type Wan21Variant, wan21, wan21Cards } from "./wan2.1/index.js";
 export { type Wan22Variant, wan22, wan22Cards } from "./wan2.2/index.js";

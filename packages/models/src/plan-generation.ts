@@ -1,9 +1,8 @@
-import { compilePlan, makeGeometry, type Rectify } from "@spaattn/attention";
+import { compilePlan, makeGeometry, type PlanCost, planCost, type Rectify } from "@spaattn/attention";
 import { byteLength } from "@spaattn/core";
 import type { Grid } from "@spaattn/layout";
 import type { ModelAdapter } from "./adapter.js";
 import { expertCount, type ModelCard, type VideoSize } from "./card.js";
-import { type CallCost, denseCost, sparseCost } from "./flop.js";
 import type { AdapterOptions } from "./options.js";
 import { createModel } from "./registry.js";
 
@@ -82,7 +81,6 @@ export function planGeneration(
 ): GenerationPlan {
   const adapter = typeof model === "string" ? createModel(model, options) : model;
   const { card, settings, schedule } = adapter;
-  const layout = adapter.layout(size);
   const video = adapter.geometry(size);
   const geometry = makeGeometry({
     batch: settings.batch,
@@ -92,27 +90,25 @@ export function planGeneration(
     textTokens: settings.textTokens,
     blockSize: settings.blockSize,
   });
-  const dense = denseCost(geometry);
   // Calls that share a policy share their cost.
-  const kinds = new Map<string, { cost: CallCost; calls: number }>();
-  const sparseOf = (layer: number) => {
-    const policy = adapter.policy(layer);
-    return { key: JSON.stringify(policy), cost: () => sparseCost({ ...settings, geometry, layout, policy }) };
-  };
+  const kinds = new Map<string, { cost: PlanCost; calls: number }>();
   for (const { step } of schedule.forwards)
     for (let layer = 0; layer < card.layers; layer++) {
-      const { key, cost } = adapter.isDense({ layer, step })
-        ? { key: "dense", cost: () => dense }
-        : sparseOf(adapter.globalLayer({ layer, step }));
-      const kind = kinds.get(key) ?? { cost: cost(), calls: 0 };
+      const key = adapter.isDense({ layer, step })
+        ? "dense"
+        : JSON.stringify(adapter.policy(adapter.globalLayer({ layer, step })));
+      const kind = kinds.get(key) ?? {
+        cost: planCost(compilePlan(adapter.attention({ layer, step, size }))),
+        calls: 0,
+      };
       kind.calls++;
       kinds.set(key, kind);
     }
-  const total = (of: (cost: CallCost) => number, skip?: string) =>
+  const total = (of: (cost: PlanCost) => number, skip?: string) =>
     [...kinds].reduce((sum, [key, { cost, calls }]) => sum + (key === skip ? 0 : calls * of(cost)), 0);
   const calls = total(() => 1);
   const sparseCalls = total(() => 1, "dense");
-  const flopDense = calls * dense.flop;
+  const flopDense = total(({ denseFlop }) => denseFlop);
   const flopSparse = total(({ flop }) => flop);
   const { visualTokens, visualBlocks, blockSize, textBlocks } = geometry;
   const { threshold, indicator } = adapter.stepCache;

@@ -1,5 +1,6 @@
 export * from "./activation.js";
 export * from "./builder.js";
+export { expandPlan } from "./expand/expand.js";
 export * from "./operations/attention.js";
 export * from "./operations/conv.js";
 export * from "./operations/elementwise.js";

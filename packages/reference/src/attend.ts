@@ -12,7 +12,7 @@ export async function attend(
   context: RunContext,
 ): Promise<void> {
   const { visualBlocks: n, visualTokens, textValid, tokens, headDim: d, scale } = context.geometry;
-  const pace = pacer(context, "attend");
+  const pace = pacer(context);
   const heads = headsOf(context.geometry);
   for (const head of heads) {
     const query = read(io.query, head);
@@ -29,13 +29,13 @@ export async function attend(
         lse[a] = attendRow(query, a, selected, scale, o);
         if (factor && compensation) for (let ch = 0; ch < d; ch++) o[ch] = factor[i] * o[ch] + compensation[i * d + ch];
       }
-      await pace((head.at + (i + 1) / n) / heads.length);
+      await pace((head.at + (i + 1) / n) / heads.length, "attend");
     }
     for (let a = visualTokens; a < visualTokens + textValid[head.item]; a++)
       lse[a] = attendRow(query, a, select.every, scale, output.subarray(a * d, (a + 1) * d));
     write(out.output, head, output);
     write(out.lse, head, lse);
-    await pace((head.at + 1) / heads.length);
+    await pace((head.at + 1) / heads.length, "attend");
   }
 }
 

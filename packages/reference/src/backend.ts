@@ -1,6 +1,5 @@
 import {
   type Backend,
-  type BackendProvider,
   hostElementwise,
   interpret,
   type PermuteInputs,
@@ -26,45 +25,36 @@ function permute(_: PermuteStep, io: PermuteInputs, out: PermuteOutputs, { geome
   }
 }
 
-function makeBackend(): Backend {
-  const backend: Backend = {
-    name: "reference",
-    capabilities: {
-      dtypes: ["f32", "f16", "bf16"],
-      accumulate: "f64",
-      headDims: { multipleOf: 1, max: Number.MAX_SAFE_INTEGER },
-      blockSizes: [64, 128],
-      strata: ["local", "eigen", "contiguous"],
-      encode: false,
-    },
-    elementwise: hostElementwise,
-    permute,
-    pool,
-    summarize,
-    estimate,
-    attend,
-    allocate(dtype, shape) {
-      try {
-        return new HostTensor(dtype, shape);
-      } catch (cause) {
-        if (!(cause instanceof RangeError) || !/alloc|length/i.test(cause.message)) throw cause;
-        throw new SpaAttnError("OutOfMemory", `No memory for a ${dtype} tensor of shape [${shape.join(", ")}].`, {
-          remedy: "Use fewer tokens or heads; this backend is meant for small inputs.",
-          cause,
-        });
-      }
-    },
-    upload: (tensor) => new HostTensor(tensor.dtype, tensor.shape, tensor.data.slice() as never),
-    owns: isHostTensor,
-    prepare: async (plan) => interpret(backend, plan),
-    dispose: () => undefined,
-  };
-  return backend;
-}
-
-/** The oracle: float64 throughout, on host tensors, unfused, on the calling thread. */
-export const reference: BackendProvider = {
+/** The attention primitives on host tensors, on the calling thread. */
+export const attentionBackend: Backend = {
   name: "reference",
-  probe: async () => ({ available: true, device: "float64 in TypeScript" }),
-  create: async () => makeBackend(),
+  capabilities: {
+    dtypes: ["f32", "f16", "bf16"],
+    accumulate: "f64",
+    headDims: { multipleOf: 1, max: Number.MAX_SAFE_INTEGER },
+    blockSizes: [64, 128],
+    strata: ["local", "eigen", "contiguous"],
+    encode: false,
+  },
+  elementwise: hostElementwise,
+  permute,
+  pool,
+  summarize,
+  estimate,
+  attend,
+  allocate(dtype, shape) {
+    try {
+      return new HostTensor(dtype, shape);
+    } catch (cause) {
+      if (!(cause instanceof RangeError) || !/alloc|length/i.test(cause.message)) throw cause;
+      throw new SpaAttnError("OutOfMemory", `No memory for a ${dtype} tensor of shape [${shape.join(", ")}].`, {
+        remedy: "Use fewer tokens or heads; this backend is meant for small inputs.",
+        cause,
+      });
+    }
+  },
+  upload: (tensor) => new HostTensor(tensor.dtype, tensor.shape, tensor.data.slice() as never),
+  owns: isHostTensor,
+  prepare: async (plan) => interpret(attentionBackend, plan),
+  dispose: () => undefined,
 };

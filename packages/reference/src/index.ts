@@ -1,1 +1,1 @@
-export { reference } from "./backend.js";
+export { reference } from "./provider.js";

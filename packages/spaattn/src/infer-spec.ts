@@ -1,4 +1,4 @@
-import { type AttentionSpec, coverMass, type Policy, topBlocks, union } from "@spaattn/attention";
+import { type AttentionSpec, type Policy, policyFrom } from "@spaattn/attention";
 import type { FloatDType } from "@spaattn/core";
 import { videoLayout } from "@spaattn/layout";
 import { type AttentionInput, isTensor } from "./inputs.js";
@@ -28,8 +28,7 @@ export function inferSpec(query: AttentionInput, dtype: FloatDType, options: Rec
     textTokens,
     dtype,
     policy: inferPolicy(options),
-    // Density comes from the block lists; there are none in a dense run.
-    extras: dense ? [...(extras ?? [])] : [...(extras ?? []), "mask"],
+    extras: [...(extras ?? [])],
     ...defined({ textValid, rectify, tail, behaviour, dense, blockSize, scale, outputDtype, layout, tokenOrder }),
   };
 }
@@ -100,8 +99,10 @@ function inferPolicy({ policy, dropRate, coverMass: mass }: RectifiedAttentionOp
       throw new TypeError("options.policy excludes options.dropRate and options.coverMass; union() joins policies");
     return policy;
   }
-  if (mass === undefined) return topBlocks({ dropRate: dropRate ?? 0.8 });
-  return dropRate === undefined ? coverMass(mass) : union(topBlocks({ dropRate }), coverMass(mass));
+  return policyFrom({
+    ...(dropRate === undefined ? {} : { dropRate }),
+    ...(mass === undefined ? {} : { coverMass: mass }),
+  });
 }
 
 function positive(name: string, value: unknown): void {

@@ -1,8 +1,11 @@
 import {
   type Attention,
   type AttentionResult,
+  type AttentionSpec,
   type Backend,
+  compilePlan,
   createAttention,
+  estimateDensity,
   type RunReport,
 } from "@spaattn/attention";
 import { type HostTensor, isHostTensor, type Tensor, throwIfAborted } from "@spaattn/core";
@@ -17,13 +20,20 @@ export interface RectifiedAttentionResult<Output extends Tensor = Tensor> {
   readonly output: Output;
   /** The extras asked for, by name; a mask is `counts` and `indices`. */
   readonly tensors: Readonly<Record<string, Output>>;
-  /** Share of visual-by-visual blocks that were computed. */
-  readonly density: number;
+  /**
+   * Share of visual-by-visual blocks that were computed.
+   *
+   * Known beforehand where the policy fixes the count of a row. Where probability mass, neighbours or first frames
+   * decide, the counts are read back for results on the host; for results on a device only with `extras: ["mask"]`,
+   * else it is undefined: nothing waits for the device then.
+   */
+  readonly density: number | undefined;
   readonly report: RunReport;
 }
 
 /** The result for inputs on the host: `data` is an array like the query's (float32 unless it was 16 bit). */
 export interface HostResult<Data> extends RectifiedAttentionResult<HostTensor> {
+  readonly density: number;
   readonly data: Data;
 }
 
@@ -77,14 +87,26 @@ export async function rectifiedAttention(
     key: asTensor("key", key, dtype, shape),
     value: asTensor("value", value, dtype, shape),
   };
+  const onHost = Object.values(io).every((tensor) => isHostTensor(tensor));
+  const wanted = withCounts(spec, onHost);
   const backend = await backendFor(options);
-  const attention = await inOptionsTerms(() => createAttention(backend, spec));
+  const attention = await createAttention(backend, wanted).catch((error) => Promise.reject(inOptionsTerms(error)));
   try {
     const result = await attention.run(io, options);
-    const onHost = Object.values(io).every((tensor) => isHostTensor(tensor));
     return onHost ? await toHost(attention, result, query, options) : await onDevice(attention, result, options);
   } finally {
     attention.dispose();
+  }
+}
+
+/** Adds the block lists where only they tell the density and the result comes to the host anyway. */
+function withCounts(spec: AttentionSpec, onHost: boolean): AttentionSpec {
+  if (spec.dense || !onHost) return spec;
+  try {
+    const { least, most } = estimateDensity(compilePlan(spec));
+    return least === most ? spec : { ...spec, extras: [...(spec.extras ?? []), "mask"] };
+  } catch (error) {
+    throw inOptionsTerms(error);
   }
 }
 
@@ -92,15 +114,11 @@ async function backendFor({ backend = "cpu" }: RectifiedAttentionOptions): Promi
   return isBackend(backend) ? backend : sharedBackend(await resolveBackend(backend));
 }
 
-/** Core speaks of `spec.x`; whoever called this function wrote `options.x`. */
-async function inOptionsTerms<T>(action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError)
-      error.message = error.message.replaceAll("spec.", "options.");
-    throw error;
-  }
+/** Attention speaks of `spec.x`; whoever called this function wrote `options.x`. */
+function inOptionsTerms(error: unknown): unknown {
+  if (error instanceof TypeError || error instanceof RangeError)
+    error.message = error.message.replaceAll("spec.", "options.");
+  return error;
 }
 
 async function onDevice(attention: Attention, result: AttentionResult, options: RectifiedAttentionOptions) {
@@ -131,7 +149,7 @@ async function toHost(
     }
   }
   const { output } = tensors;
-  return { output, tensors, density: device.density, report: device.report, data: likeInput(output, query) };
+  return { output, tensors, density: device.density as number, report: device.report, data: likeInput(output, query) };
 }
 
 /** The output's elements, as `Float16Array` where the query came as one. */
@@ -142,9 +160,11 @@ function likeInput(output: HostTensor, query: AttentionInput): HostArray {
   return new Float16(data.buffer, data.byteOffset, data.length);
 }
 
-/** Selected visual blocks from the counts alone: every row lists all valid text blocks as well. */
-async function densityOf(attention: Attention, tensors: Readonly<Record<string, Tensor>>): Promise<number> {
-  if (attention.spec.dense) return 1;
+/** What the policy fixes, else what the counts say where they are: every row lists all valid text blocks as well. */
+async function densityOf(attention: Attention, tensors: Readonly<Record<string, Tensor>>): Promise<number | undefined> {
+  const { least, most } = estimateDensity(attention.plan);
+  if (least === most) return least;
+  if (!tensors.counts) return undefined;
   const { batch, heads, visualBlocks: n, textValid, blockSize } = attention.spec.geometry;
   const counts = (await tensors.counts.read()).data;
   let selected = 0;

@@ -33,12 +33,14 @@ export interface PlanFlags extends SelectionFlags {
   readonly steps?: number;
   readonly preset?: string;
   readonly reference?: boolean;
+  readonly placement?: boolean;
 }
 
 const EXAMPLES = `
 Examples:
   spaattn plan --grid 21x45x80 --heads 40 --head-dim 128 --drop-rate 0.75
   spaattn plan --model wan2.1-t2v-14b --frames 81 --height 720 --width 1280
+  spaattn plan --model wan2.1-t2v-14b --frames 81 --height 720 --width 1280 --placement
   spaattn plan --visual-tokens 115200 --text-tokens 256 --heads 24 --head-dim 128 --json`;
 
 export function registerPlan(program: Command, context: CommandContext): void {
@@ -72,6 +74,7 @@ export function registerPlan(program: Command, context: CommandContext): void {
     .option("--width <n>", "pixels (default: the model's)", positiveInteger)
     .option("--steps <n>", "denoising steps (default: the model's)", positiveInteger)
     .option("--preset <preset>", "quality, balanced, fast, or a file made by `spaattn calibrate`")
+    .option("--placement", "the memory of one whole forward of the transformer instead (Wan models)")
     .optionsGroup("Selection:")
     .addHelpText("after", EXAMPLES);
   withSelection(command).action(async (flags: PlanFlags) => {
@@ -90,8 +93,9 @@ export function registerPlan(program: Command, context: CommandContext): void {
 /** A model brings its own shape; a shape has no frames or steps. */
 function refuseMixture(given: ReadonlySet<string>): void {
   const shape = ["grid", "visualTokens", "textValid", "heads", "headDim", "batch", "dtype"];
-  const generation = ["frames", "height", "width", "steps", "preset"];
-  const wrong = (given.has("model") ? shape : generation).find((name) => given.has(name));
+  const generation = ["frames", "height", "width", "steps", "preset", "placement"];
+  const allowed = given.has("placement") ? "dtype" : "";
+  const wrong = (given.has("model") ? shape : generation).find((name) => given.has(name) && name !== allowed);
   if (!wrong) return;
   const option = `--${wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   throw new UsageError(given.has("model") ? `${option} and --model exclude each other.` : `${option} needs --model.`);

@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { SpaAttnError } from "@spaattn/core";
-import { type AdapterOptions, type PresetName, parsePreset, planGeneration } from "@spaattn/models";
+import { type AdapterOptions, createModel, type PresetName, parsePreset, planGeneration } from "@spaattn/models";
 import type { PlanFlags } from "../commands/plan.js";
 import { UsageError } from "../errors.js";
 import { tailOptions } from "../options.js";
 import type { CommandContext } from "../run-cli.js";
 import { printGeneration } from "./print-generation.js";
+import { printPlacement } from "./print-placement.js";
 
 const NAMED: readonly string[] = ["quality", "balanced", "fast"] satisfies PresetName[];
 
@@ -17,7 +18,16 @@ export async function runModelPlan(
 ): Promise<void> {
   const { frames, height, width } = flags;
   const size = { ...(frames ? { frames } : {}), ...(height ? { height } : {}), ...(width ? { width } : {}) };
-  const plan = planGeneration(flags.model, size, await adapterOptions(flags, given));
+  const options = await adapterOptions(flags, given);
+  if (flags.placement) {
+    const { placeForward } = await import("./placement.js");
+    const dtype = given.has("dtype") ? flags.dtype : "bf16";
+    const placement = placeForward({ adapter: createModel(flags.model, { ...options, dtype }), size, dtype });
+    if (terminal.json) terminal.printJson(placement);
+    else printPlacement(terminal, placement);
+    return;
+  }
+  const plan = planGeneration(flags.model, size, options);
   if (terminal.json) terminal.printJson(plan);
   else printGeneration(terminal, plan);
 }

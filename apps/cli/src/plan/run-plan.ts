@@ -1,15 +1,11 @@
 import {
   type AttentionSpec,
   compilePlan,
-  coverMass,
-  firstFrame,
-  neighbours,
   type Plan,
   type PlanCost,
   type Policy,
   planCost,
-  topBlocks,
-  union,
+  policyFrom,
 } from "@spaattn/attention";
 import { byteLength } from "@spaattn/core";
 import { videoLayout } from "@spaattn/layout";
@@ -31,11 +27,13 @@ export function runPlan(flags: PlanFlags, { terminal }: CommandContext): void {
 
 /** The policy that selection flags describe. */
 export function policyOf(dropRate: number | readonly number[], flags: SelectionFlags): Policy {
-  const parts: Policy[] = [topBlocks({ dropRate })];
-  if (flags.coverMass !== undefined) parts.push(coverMass(flags.coverMass));
-  if (flags.neighbours) parts.push(neighbours());
-  if (flags.firstFrame) parts.push(firstFrame(flags.firstFrame));
-  return parts.length === 1 ? parts[0] : union(...parts);
+  const { coverMass, neighbours, firstFrame } = flags;
+  return policyFrom({
+    dropRate,
+    ...(coverMass === undefined ? {} : { coverMass }),
+    ...(neighbours === undefined ? {} : { neighbours }),
+    ...(firstFrame === undefined ? {} : { firstFrame }),
+  });
 }
 
 function specOf(flags: PlanFlags): AttentionSpec {

@@ -1,14 +1,4 @@
-import {
-  type AttentionSpec,
-  type Backend,
-  coverMass,
-  firstFrame,
-  keptBlocks,
-  neighbours,
-  type Policy,
-  topBlocks,
-  union,
-} from "@spaattn/attention";
+import { type AttentionSpec, type Backend, keptBlocks, policyFrom } from "@spaattn/attention";
 import type { HostTensor } from "@spaattn/core";
 import { invertOrder, videoLayout } from "@spaattn/layout";
 import { compareExact, compareFloats, type Outcome } from "../check.js";
@@ -54,10 +44,13 @@ export async function checkPaper(base: GoldenBase, context: GoldenContext): Prom
 }
 
 function specOf(base: GoldenBase, variant: PaperVariant): AttentionSpec {
-  const parts: Policy[] = [topBlocks({ dropRate: variant.drop_rate }), coverMass(variant.p_remain)];
-  if (variant.use_neighbors) parts.push(neighbours());
-  if (base.meta.number("first_frame_blocks") > 0) parts.push(firstFrame());
-  return { ...base.spec, policy: union(...parts), rectify: "paper", behaviour: "reference" };
+  const policy = policyFrom({
+    dropRate: variant.drop_rate,
+    coverMass: variant.p_remain,
+    neighbours: variant.use_neighbors,
+    firstFrame: base.meta.number("first_frame_blocks") > 0 && "sink",
+  });
+  return { ...base.spec, policy, rectify: "paper", behaviour: "reference" };
 }
 
 /** The curve and the neighbour table that `@spaattn/layout` makes for the file's grid. */

@@ -1,14 +1,4 @@
-import {
-  type AttentionSpec,
-  coverMass,
-  lowerPolicy,
-  neighbours,
-  type Policy,
-  resolveSpec,
-  type Strata,
-  topBlocks,
-  union,
-} from "@spaattn/attention";
+import { type AttentionSpec, lowerPolicy, policyFrom, resolveSpec, type Strata } from "@spaattn/attention";
 import type { HostTensor } from "@spaattn/core";
 import { compareExact, compareFloats } from "../check.js";
 import { denseMaskOf, evaluate, type HostResults } from "../evaluate.js";
@@ -76,12 +66,9 @@ export async function checkTail(file: GoldenFile, base: GoldenBase, context: Gol
 
 function specOf(base: GoldenBase, meta: Metadata, variant: TailVariant): AttentionSpec {
   const parameters = meta.json<TailParameters>("params");
-  const parts: Policy[] = [topBlocks({ dropRate: variant.drop_rate })];
-  if (variant.p > 0) parts.push(coverMass(variant.p));
-  if (variant.neighbors) parts.push(neighbours());
   return {
     ...base.spec,
-    policy: union(...parts),
+    policy: policyFrom({ dropRate: variant.drop_rate, coverMass: variant.p, neighbours: variant.neighbors }),
     rectify: "tail",
     tail: {
       strata: variant.strata,

@@ -1,4 +1,4 @@
-import { malformed } from "../malformed.js";
+import { malformed } from "@spaattn/weights";
 import { type CaptureInfo, DEFAULT_AXIS_ORDER } from "./capture.js";
 
 /** Names other tools give to the same facts. */

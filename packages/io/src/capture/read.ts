@@ -1,9 +1,12 @@
 import type { FloatDType, HostTensor } from "@spaattn/core";
-import type { ByteInput } from "../byte-source.js";
-import { malformed } from "../malformed.js";
-import { fileTypeToDType } from "../safetensors/dtypes.js";
-import type { SafetensorsEntry } from "../safetensors/header.js";
-import { openSafetensors, Safetensors } from "../safetensors/read.js";
+import {
+  type ByteInput,
+  fileTypeToDType,
+  malformed,
+  openSafetensors,
+  Safetensors,
+  type SafetensorsEntry,
+} from "@spaattn/weights";
 import { type Capture, factsProblem, type TensorFacts, tensorsProblem } from "./capture.js";
 import { CAPTURE_FORMAT, CaptureMetadata } from "./metadata.js";
 

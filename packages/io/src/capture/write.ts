@@ -1,4 +1,4 @@
-import type { NamedTensors } from "../safetensors/write.js";
+import type { NamedTensors } from "@spaattn/weights";
 import { type CaptureInfo, type CaptureInput, DEFAULT_AXIS_ORDER, factsProblem, tensorsProblem } from "./capture.js";
 import { captureMetadata } from "./metadata.js";
 

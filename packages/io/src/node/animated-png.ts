@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { SpaAttnError } from "@spaattn/core";
+import { malformed } from "@spaattn/weights";
 import { convertIndexedToRgb, decodeApng } from "fast-png";
 import { type Clip, checkClip } from "../clip/clip.js";
-import { malformed } from "../malformed.js";
 import type { ReadClipOptions } from "./read-clip.js";
 import { shrinkClip } from "./sharp-clip.js";
 

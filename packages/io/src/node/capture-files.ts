@@ -1,8 +1,7 @@
+import { type WriteOptions, withSafetensors, writeSafetensors } from "@spaattn/weights/node";
 import type { Capture, CaptureInput } from "../capture/capture.js";
 import { readCapture } from "../capture/read.js";
 import { captureContents } from "../capture/write.js";
-import { withSafetensors, writeSafetensors } from "./tensor-files.js";
-import type { WriteOptions } from "./write-file.js";
 
 /**
  * Reads a capture file.

@@ -1,4 +1,4 @@
-import { fileSource } from "./file-source.js";
+import { fileSource } from "@spaattn/weights/node";
 
 export type ClipFormat = "image" | "animated-png" | "container";
 

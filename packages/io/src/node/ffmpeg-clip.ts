@@ -1,8 +1,8 @@
 import { execFile, spawn } from "node:child_process";
 import { basename } from "node:path";
 import { SpaAttnError, throwIfAborted } from "@spaattn/core";
+import { malformed } from "@spaattn/weights";
 import { type Clip, checkClip } from "../clip/clip.js";
-import { malformed } from "../malformed.js";
 import { PpmFrames } from "./ppm-frames.js";
 import type { ReadClipOptions } from "./read-clip.js";
 

@@ -1,9 +1,9 @@
 import { basename, extname } from "node:path";
 import { SpaAttnError, throwIfAborted } from "@spaattn/core";
+import { malformed } from "@spaattn/weights";
+import { type WriteOptions, writeFileWhole } from "@spaattn/weights/node";
 import { type Clip, checkClip, clipFrame } from "../clip/clip.js";
-import { malformed } from "../malformed.js";
 import type { ReadClipOptions } from "./read-clip.js";
-import { type WriteOptions, writeFileWhole } from "./write-file.js";
 
 /** sharp is an optional dependency: it is loaded where a picture is really read or written. */
 async function loadSharp() {

@@ -1,4 +1,4 @@
-import { malformed } from "../malformed.js";
+import { malformed } from "@spaattn/weights";
 
 /** What the header of a npy file says. */
 export interface NpyHeader {

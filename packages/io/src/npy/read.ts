@@ -1,7 +1,5 @@
 import { type DType, elementCount, type HostTensor, SpaAttnError } from "@spaattn/core";
-import { type ByteInput, readBytes, toSource } from "../byte-source.js";
-import { malformed } from "../malformed.js";
-import { bytesOf, readTensor } from "../read-tensor.js";
+import { type ByteInput, bytesOf, malformed, readBytes, readTensor, toSource } from "@spaattn/weights";
 import { type NpyHeader, parseNpyHeader } from "./header.js";
 import { fromFortranOrder, int64ToInt32, swapBytes } from "./reorder.js";
 

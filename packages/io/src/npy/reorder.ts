@@ -1,6 +1,5 @@
 import { HostTensor } from "@spaattn/core";
-import { malformed } from "../malformed.js";
-import { bytesOf } from "../read-tensor.js";
+import { bytesOf, malformed } from "@spaattn/weights";
 
 /** The tensor with the bytes of every `width`-byte element reversed; a copy, since a source's memory may be shared. */
 export function swapBytes(tensor: HostTensor, width: number): HostTensor {

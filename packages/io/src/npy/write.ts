@@ -1,5 +1,5 @@
 import type { HostTensor } from "@spaattn/core";
-import { bytesOf } from "../read-tensor.js";
+import { bytesOf } from "@spaattn/weights";
 
 const DESCR: Readonly<Record<string, string>> = {
   f64: "<f8",

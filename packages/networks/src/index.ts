@@ -1,0 +1,12 @@
+export { type ClipVisionConfig, type ClipVisionOptions, clipVision, clipVisionConfig } from "./clip-vision.js";
+export { type Config, ConfigReader } from "./config.js";
+export type { Probe } from "./probe.js";
+export { type RotaryAxes, type RotaryTables, rotaryTables, wanAxes } from "./rotary.js";
+export { type T5Config, t5Config } from "./t5-config.js";
+export { relativeBucket, relativeBuckets, type T5Inputs, t5Encoder } from "./t5-encoder.js";
+export { type WanConfig, wanConfig } from "./wan-config.js";
+export { type WanInputs, type WanOptions, wanTransformer } from "./wan-transformer.js";
+export type { Pass } from "./wan-vae/causal.js";
+export { type WanVaeConfig, wanVaeConfig } from "./wan-vae/config.js";
+export { finishFrames, wanDecoder } from "./wan-vae/decoder.js";
+export { wanEncoder } from "./wan-vae/encoder.js";

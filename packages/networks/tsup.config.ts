@@ -1,0 +1,3 @@
+import { library } from "@spaattn/tooling/tsup";
+
+export default library();
