@@ -121,10 +121,10 @@ function pixelFunctions({ lanes, history, weight }: ConvShape): string {
   const type = lanes === 8 ? "vec4u" : lanes === 4 ? "vec4f" : "f32";
   const pixel = `
 fn pixel(l: Left, tap: u32, lane: u32) -> ${type} {
-  let from = place(l, tap);
-  let at = from.at * (p.channels / ${lanes}u) + lane;
-  ${history ? "if (from.source == 2u) { return load_history(at); }" : ""}
-  if (from.source == 1u) { return load_x(at); }
+  let found = place(l, tap);
+  let at = found.at * (p.channels / ${lanes}u) + lane;
+  ${history ? "if (found.source == 2u) { return load_history(at); }" : ""}
+  if (found.source == 1u) { return load_x(at); }
   return ${type}(0);
 }`;
   const octs =

@@ -5,10 +5,10 @@ import { MAP_THREADS } from "../wgsl/map.js";
 export const copyWordsKernel = (): Kernel =>
   assemble({
     name: "copy",
-    slots: [read("from", "u32"), write("to", "u32")],
+    slots: [read("words", "u32"), write("copy", "u32")],
     params: u32("count", "wide"),
     workgroup: [MAP_THREADS],
     body: `
   let i = wid.y * p.wide + wid.x * ${MAP_THREADS}u + lid;
-  if (i < p.count) { store_to(i, load_from(i)); }`,
+  if (i < p.count) { store_copy(i, load_words(i)); }`,
   });

@@ -68,7 +68,7 @@ fn finish(row: u32, column: u32, a: vec4f, b: vec4f) {
   ${
     pair
       ? `finish_four(row, p.first_column + column / ${2 * half}u * ${half}u + column % ${half}u, a, b);`
-      : `finish_four(row, p.first_column + column, a, b); finish_four(row, p.first_column + column + ${half}u, b, a);`
+      : `for (var h = 0u; h < trips(2u); h++) { finish_four(row, p.first_column + column + h * ${half}u, select(a, b, h == 1u), a); }`
   }
 }`;
 }

@@ -54,11 +54,10 @@ export function matrixProductKernel(tiling: ProductTiling, { name, slots, params
   const lefts = (rows * EIGHTS) / threads;
   const rights = (columns * EIGHTS) / threads;
   const at = (i: number) => `(lid + ${i * threads}u)`;
-  const fetch = (o: string) =>
-    [
-      ...range(lefts, (i) => `x${i} = left_oct(l${i}, ${o} + oct);`),
-      ...range(rights, (i) => `w${i} = right_oct(r${i}, ${o} + oct);`),
-    ].join(" ");
+  const fetch = [
+    ...range(lefts, (i) => `x${i} = left_oct(l${i}, o + oct);`),
+    ...range(rights, (i) => `w${i} = right_oct(r${i}, o + oct);`),
+  ].join(" ");
   const put = [
     ...range(lefts, (i) => `pool[${at(i)} / ${EIGHTS}u * ${STRIDE}u + oct] = x${i};`),
     ...range(rights, (i) => `pool[(${rows}u + ${at(i)} / ${EIGHTS}u) * ${STRIDE}u + oct] = w${i};`),
@@ -86,11 +85,10 @@ var<workgroup> pool: array<vec4u, ${poolOf(tiling)}>;`,
   ${range(rights, (i) => `let r${i} = right_row(column0 + ${at(i)} / ${EIGHTS}u); var w${i} = vec4u(0);`).join("\n  ")}
   ${range(TILES.down, (t) => range(TILES.across, (i) => `var s${t}_${i} = Result();`).join(" ")).join(" ")}
   let octs = (p.k + 7u) / 8u;
-  ${fetch("0u")}
-  for (var o = 0u; o < octs; o += ${EIGHTS}u) {
-    ${put}
-    workgroupBarrier();
-    if (o + ${EIGHTS}u < octs) { ${fetch(`o + ${EIGHTS}u`)} }
+  // What a step needs is fetched while the step before is multiplied; past the end there are zeros.
+  for (var o = 0u; o < octs + ${EIGHTS}u; o += ${EIGHTS}u) {
+    ${fetch}
+    if (o > 0u) {
     for (var j = 0u; j < trips(${(8 * EIGHTS) / unit.k}u); j++) {
       ${range(TILES.down, (t) => `let left${t} = subgroupMatrixLoad<Left, row_major>(&pool, (down + ${t * unit.m}u) * ${STRIDE}u + j * ${unit.k / 8}u, ${STRIDE}u);`).join("\n      ")}
       ${range(
@@ -101,6 +99,9 @@ var<workgroup> pool: array<vec4u, ${poolOf(tiling)}>;`,
       }`,
       ).join("\n      ")}
     }
+    }
+    workgroupBarrier();
+    ${put}
     workgroupBarrier();
   }
   let area = sg * ${2 * vectors}u;

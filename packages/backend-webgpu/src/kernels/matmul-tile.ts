@@ -39,6 +39,13 @@ export interface Product {
   readonly module: string;
 }
 
+/** One of the sums by its row: registers cannot be indexed, and compilers unroll this away. */
+const pick = (name: string, rows: number): string => {
+  const half = (first: number) =>
+    `select(select(${name}${first}, ${name}${first + 1}, (r & 1u) == 1u), select(${name}${first + 2}, ${name}${first + 3}, (r & 1u) == 1u), (r & 2u) == 2u)`;
+  return rows === 4 ? half(0) : `select(${half(0)}, ${half(4)}, r > 3u)`;
+};
+
 /** Parameters of every product: rows and columns; of these, the first of a dispatch and how many it has. */
 export const PRODUCT_PARAMS = u32("m", "n", "k", "first_column", "columns");
 
@@ -57,9 +64,6 @@ export function tileProduct(size: TileSize, { name, slots, params, module }: Pro
   const rightAt = depth * stride.left;
   const rowVectors = rowsEach / 4;
   const four = (code: (e: number) => string) => range(4, code).join(" ");
-  const fetch = (q: string) => `
-    if (is_left) { ${four((e) => `s${e} = left_quad(l${e}, ${q} + quad);`)} }
-    else if (lid < ${leftBlocks + rightBlocks}u) { ${four((e) => `s${e} = right_quad(r${e}, ${q} + quad);`)} }`;
   const transposed = ["x", "y", "z", "w"]
     .map((c, e) => `stage[put_at + ${e}u * put_stride] = vec4f(s0.${c}, s1.${c}, s2.${c}, s3.${c});`)
     .join(" ");
@@ -86,24 +90,29 @@ var<workgroup> stage: array<vec4f, ${rightAt + depth * stride.right}>;`,
   let put_at = select(${rightAt}u, 0u, is_left) + quad * 4u * put_stride + place;
   ${range(rowsEach, (r) => `var a${r} = vec4f(0); var b${r} = vec4f(0);`).join(" ")}
   let quads = (p.k + 3u) / 4u;
-  ${fetch("0u")}
-  for (var q = 0u; q < quads; q += ${quads}u) {
-    if (lid < ${leftBlocks + rightBlocks}u) { ${transposed} }
-    workgroupBarrier();
-    if (q + ${quads}u < quads) { ${fetch(`q + ${quads}u`)} }
-    for (var c = 0u; c < trips(${depth}u); c++) {
-      ${range(rowVectors, (v) => `let x${v} = stage[c * ${stride.left}u + ty * ${rowVectors}u + ${v}u];`).join(" ")}
-      let y0 = stage[${rightAt}u + c * ${stride.right}u + tx];
-      let y1 = stage[${rightAt}u + c * ${stride.right}u + tx + ${SIDE}u];
-      ${range(rowsEach, (r) => {
-        const x = `vec4f(x${r >> 2}[${r & 3}])`;
-        return `a${r} = fma(${x}, y0, a${r}); b${r} = fma(${x}, y1, b${r});`;
-      }).join("\n      ")}
+  // What a step needs is fetched while the step before is multiplied; past the end there are zeros.
+  for (var q = 0u; q < quads + ${quads}u; q += ${quads}u) {
+    if (is_left) { ${four((e) => `s${e} = left_quad(l${e}, q + quad);`)} }
+    else if (lid < ${leftBlocks + rightBlocks}u) { ${four((e) => `s${e} = right_quad(r${e}, q + quad);`)} }
+    if (q > 0u) {
+      for (var c = 0u; c < trips(${depth}u); c++) {
+        ${range(rowVectors, (v) => `let x${v} = stage[c * ${stride.left}u + ty * ${rowVectors}u + ${v}u];`).join(" ")}
+        let y0 = stage[${rightAt}u + c * ${stride.right}u + tx];
+        let y1 = stage[${rightAt}u + c * ${stride.right}u + tx + ${SIDE}u];
+        ${range(rowsEach, (r) => {
+          const x = `vec4f(x${r >> 2}[${r & 3}])`;
+          return `a${r} = fma(${x}, y0, a${r}); b${r} = fma(${x}, y1, b${r});`;
+        }).join("\n        ")}
+      }
     }
+    workgroupBarrier();
+    if (lid < ${leftBlocks + rightBlocks}u) { ${transposed} }
     workgroupBarrier();
   }
   let row = row0 + ty * ${rowsEach}u;
   let column = column0 + tx * 4u;
-  ${range(rowsEach, (r) => `if (row + ${r}u < p.m) { finish(row + ${r}u, column, a${r}, b${r}); }`).join("\n  ")}`,
+  for (var r = 0u; r < trips(${rowsEach}u); r++) {
+    if (row + r < p.m) { finish(row + r, column, ${pick("a", rowsEach)}, ${pick("b", rowsEach)}); }
+  }`,
   });
 }

@@ -17,6 +17,6 @@ export const mergeKernel = (x: Storage, y: Storage, ordered: boolean): Kernel =>
   let place = i / p.lanes / p.heads % p.tokens;
   let item = i / p.lanes / p.heads / p.tokens;
   let token = ${ordered ? "u32(load_order(place))" : "place"};
-  let from = ((item * p.heads + head) * p.all + p.first + place) * p.lanes + lane;
-  store_y(((item * p.tokens + token) * p.heads + head) * p.lanes + lane, load_x(from));`,
+  let at = ((item * p.heads + head) * p.all + p.first + place) * p.lanes + lane;
+  store_y(((item * p.tokens + token) * p.heads + head) * p.lanes + lane, load_x(at));`,
   });

@@ -94,7 +94,7 @@ export function normKernel(shape: NormShape): Kernel {
   var squares = 0.0;
   ${pass((v) => (layer ? `let d = ${v} - mean; squares += ${square("d")};` : `squares += ${square(v)};`))}
   squares = row_sum(lid, squares);
-  let factor = ${kind === "l2" ? "p.root / max(sqrt(squares), p.eps)" : "inverseSqrt(squares / f32(p.width) + p.eps)"};
+  let factor = ${kind === "l2" ? "p.root / select(sqrt(squares), p.eps, sqrt(squares) < p.eps)" : "inverseSqrt(squares / f32(p.width) + p.eps)"};
   ${pass((v, l) => `store_y(at + ${l}, finished(row, ${l}, ${layer ? `(${v} - mean)` : v} * factor));`)}`,
   });
 }

@@ -217,7 +217,7 @@ export class OperationLowering<A = unknown> implements Lowered {
     this.commands.push({
       kernel: copyWordsKernel(),
       operands: [operand, { tensor: copy, own: true, offset: 0, size: operand.size }],
-      params: { base_from: 0, base_to: 0, head0: 0, zero: 0, count: words, wide: wide * MAP_THREADS },
+      params: { base_words: 0, base_copy: 0, head0: 0, zero: 0, count: words, wide: wide * MAP_THREADS },
       grid: [wide, Math.ceil(groups / wide), 1],
       flops: 0,
     });
