@@ -1,11 +1,12 @@
 // Conformance cases on the machine's GPU, as a report in JSON:
-//   node conformance.mjs FILE [FILTER] [--dtypes f32,f16] [--size small] [--dawn "backend=vulkan ..."]
+//   node conformance.mjs FILE [FILTER] [--dtypes f32,f16] [--size small] [--only network,attention] [--dawn "backend=vulkan ..."]
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { createAttention } from "@spaattn/attention";
 import { webgpu } from "@spaattn/backend-webgpu";
-import { type Check, describeCheck, run } from "@spaattn/conformance";
+import { type Check, describeCheck, run, runNetwork } from "@spaattn/conformance";
 import type { FloatDType } from "@spaattn/core";
+import { recorderOf } from "../test/recorder.js";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -13,6 +14,7 @@ const { values: flags, positionals } = parseArgs({
     dtypes: { type: "string" },
     size: { type: "string", default: "all" },
     dawn: { type: "string", default: "backend=vulkan" },
+    only: { type: "string", default: "network,attention" },
   },
 });
 const [file, filter = ""] = positionals;
@@ -43,16 +45,19 @@ function save(done: number, total: number) {
 }
 
 let counts = { passed: 0, failed: 0, skipped: 0 };
-await run(backend, {
+const options = {
   filter,
-  size: flags.size === "small" ? "small" : "all",
+  size: flags.size === "small" ? ("small" as const) : ("all" as const),
   ...(kinds ? { dtypes: kinds } : {}),
-  onChecks: (fresh, done, total) => {
+  onChecks: (fresh: readonly Check[], done: number, total: number) => {
     checks.push(...fresh);
     for (const check of fresh) if (!check.ok) console.log(describeCheck(check));
     counts = save(done, total);
   },
-});
+};
+const parts = flags.only.split(",");
+if (parts.includes("network")) await runNetwork(backend, { ...options, recorder: recorderOf(backend.gpuDevice) });
+if (parts.includes("attention")) await run(backend, options);
 console.log(
   `${backend.device.label}: ${counts.passed} checks passed, ${counts.failed} failed, ${counts.skipped} skipped`,
 );

@@ -62,7 +62,8 @@ if (parts.includes("network")) {
         `${percent(row.share).padStart(8)} of the ${row.of}  ${row.kernel}`,
     );
   }
-  if (flags.json) writeFileSync(flags.json, JSON.stringify({ device: device.label, peak, copy, network }, undefined, 2));
+  if (flags.json)
+    writeFileSync(flags.json, JSON.stringify({ device: device.label, peak, copy, network }, undefined, 2));
 }
 if (!parts.includes("attention")) {
   backend.dispose();
@@ -82,6 +83,7 @@ for (const headDim of list(flags["head-dims"]))
           `${percent(shareOfPeak).padEnd(9)} ${percent(sparseEfficiency).padEnd(12)} ${percent(estimateShare).padEnd(10)} ` +
           `${percent(tailOverhead).padEnd(10)} ${speedup.toFixed(2)}x`,
       );
-      if (flags.json) writeFileSync(flags.json, JSON.stringify({ device: device.label, peak, network, rows }, undefined, 2));
+      if (flags.json)
+        writeFileSync(flags.json, JSON.stringify({ device: device.label, peak, network, rows }, undefined, 2));
     }
 backend.dispose();

@@ -31,7 +31,11 @@ function settings(software: boolean): Setting[] {
     name: `linear ${name} [${rows}, ${depth}] x [${depth}, ${columns}]`,
     of: "FMA peak",
     record: (g) =>
-      g.linear(stream(g, [1, rows, depth]), g.linearWeights("w", columns, depth), activated ? { activation: "gelu-tanh" } : {}),
+      g.linear(
+        stream(g, [1, rows, depth]),
+        g.linearWeights("w", columns, depth),
+        activated ? { activation: "gelu-tanh" } : {},
+      ),
   });
   const conv = (channels: number, size: number): Setting => ({
     name: `conv 3x3x3, ${channels} channels, [5, ${size}, ${size}]`,
@@ -81,7 +85,11 @@ function fill(dtype: DType, shape: readonly number[]): HostTensor {
 const AIM_MS = 60;
 
 /** Milliseconds of one call, by the host's clock, the best of a few rows of calls in one submission each. */
-async function bestOf(device: GPUDevice, software: boolean, encode: (encoder: GPUCommandEncoder) => void): Promise<number> {
+async function bestOf(
+  device: GPUDevice,
+  software: boolean,
+  encode: (encoder: GPUCommandEncoder) => void,
+): Promise<number> {
   const inRow = async (count: number) => {
     const encoder = device.createCommandEncoder();
     for (let i = 0; i < count; i++) encode(encoder);
@@ -145,7 +153,9 @@ export async function* measureNetwork(
       const program = await backend.compile(plan);
       const tensors = bind(backend, plan);
       try {
-        const ms = await bestOf(backend.gpuDevice, backend.device.software, (encoder) => program.encode!(encoder, tensors));
+        const ms = await bestOf(backend.gpuDevice, backend.device.software, (encoder) =>
+          program.encode!(encoder, tensors),
+        );
         const { flop, bytes } = plan.operations[0].cost;
         const rate = (of === "copy" ? bytes : flop) / ms / 1e-3;
         const { kernel, reason } = program.describe()[0];
@@ -162,7 +172,10 @@ function bind(backend: WebGpuBackend, plan: Plan): Record<string, Tensor> {
   const tensors: Record<string, Tensor> = {};
   for (const [name, { role, view, dtype, shape }] of Object.entries(plan.values)) {
     if (view || role === "temporary" || role === "constant") continue;
-    tensors[name] = byteLength({ dtype, shape }) && role !== "output" ? backend.upload(fill(dtype, shape)) : backend.allocate(dtype, shape);
+    tensors[name] =
+      byteLength({ dtype, shape }) && role !== "output"
+        ? backend.upload(fill(dtype, shape))
+        : backend.allocate(dtype, shape);
   }
   return tensors;
 }

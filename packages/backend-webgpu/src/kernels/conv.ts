@@ -51,14 +51,14 @@ export function convProduct(name: string, shape: ConvShape, half: number): Produ
     ],
     params: [...convParams, ...finishParams],
     module: `
-struct Left { item: u32, t: i32, y: i32, x: i32 }
-alias Right = u32;
-fn left_row(local: u32) -> Left {
+struct LeftRow { item: u32, t: i32, y: i32, x: i32 }
+alias RightRow = u32;
+fn left_row(local: u32) -> LeftRow {
   let row = p.first_row + local;
   let column = row % p.out_width;
   let line = row / p.out_width % p.out_height;
   let frame = row / p.out_width / p.out_height % p.out_frames;
-  return Left(
+  return LeftRow(
     row / p.out_width / p.out_height / p.out_frames,
     i32(frame * p.stride_t) - i32(p.front),
     i32(line * p.stride_y) - i32(p.top),
@@ -88,10 +88,10 @@ ${finishFunctions(finish, half)}`,
 const weightStorage = ({ weight, lanes }: ConvShape): Storage =>
   weight === "f32" ? (lanes === 1 ? "f32" : "f32x4") : lanes === 8 ? "f16x8" : lanes === 4 ? "f16" : "f16x1";
 
-/** Declares `place(Left, tap)`: the pixel under a tap; where it is zero, in the history, or in `x`. */
+/** Declares `place(LeftRow, tap)`: the pixel under a tap; where it is zero, in the history, or in `x`. */
 const placeFunction = ({ mode, history }: ConvShape): string => `
 struct Place { at: u32, source: u32 }
-fn place(l: Left, tap: u32) -> Place {
+fn place(l: LeftRow, tap: u32) -> Place {
   let area = p.kernel_height * p.kernel_width;
   let frame = l.t + i32(tap / area);
   var y = l.y + i32(tap % area / p.kernel_width);
@@ -120,7 +120,7 @@ fn place(l: Left, tap: u32) -> Place {
 function pixelFunctions({ lanes, history, weight }: ConvShape): string {
   const type = lanes === 8 ? "vec4u" : lanes === 4 ? "vec4f" : "f32";
   const pixel = `
-fn pixel(l: Left, tap: u32, lane: u32) -> ${type} {
+fn pixel(l: LeftRow, tap: u32, lane: u32) -> ${type} {
   let found = place(l, tap);
   let at = found.at * (p.channels / ${lanes}u) + lane;
   ${history ? "if (found.source == 2u) { return load_history(at); }" : ""}
@@ -128,24 +128,24 @@ fn pixel(l: Left, tap: u32, lane: u32) -> ${type} {
   return ${type}(0);
 }`;
   const octs =
-    "fn left_oct(l: Left, o: u32) -> vec4u { return half_bits(left_quad(l, 2u * o), left_quad(l, 2u * o + 1u)); }";
+    "fn left_oct(l: LeftRow, o: u32) -> vec4u { return half_bits(left_quad(l, 2u * o), left_quad(l, 2u * o + 1u)); }";
   if (lanes === 8)
     return `${pixel}
-fn left_oct(l: Left, o: u32) -> vec4u {
+fn left_oct(l: LeftRow, o: u32) -> vec4u {
   if (8u * o >= p.k) { return vec4u(0); }
   let lanes = p.channels / 8u;
   return pixel(l, o / lanes, o % lanes);
 }`;
   if (lanes === 4)
     return `${pixel}
-fn left_quad(l: Left, q: u32) -> vec4f {
+fn left_quad(l: LeftRow, q: u32) -> vec4f {
   if (4u * q >= p.k) { return vec4f(0); }
   let lanes = p.channels / 4u;
   return pixel(l, q / lanes, q % lanes);
 }
 ${weight === "f16" ? octs : ""}`;
   return `${pixel}
-fn left_quad(l: Left, q: u32) -> vec4f {
+fn left_quad(l: LeftRow, q: u32) -> vec4f {
   var v = vec4f(0);
   ${range(4, (e) => `if (4u * q + ${e}u < p.k) { v[${e}] = pixel(l, (4u * q + ${e}u) / p.channels, (4u * q + ${e}u) % p.channels); }`).join("\n  ")}
   return v;

@@ -36,8 +36,8 @@ export function linearProduct(name: string, shape: LinearShape, half: number, ra
     ],
     params: finishParams,
     module: `
-alias Left = u32;
-alias Right = u32;
+alias LeftRow = u32;
+alias RightRow = u32;
 fn left_row(row: u32) -> u32 { return row; }
 ${raw?.x ? "" : leftFunctions(x.vec)}
 ${raw?.weight ? "" : weightFunctions("weight", weight)}

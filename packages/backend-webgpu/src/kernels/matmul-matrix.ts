@@ -45,8 +45,8 @@ const poolOf = ({ unit, rows, columns }: ProductTiling) =>
   Math.max((rows + columns) * STRIDE, 2 * GROUPS.down * GROUPS.across * resultVectors(unit));
 
 /**
- * The product (see matmul-tile.ts) of half floats on matrix units, with f32 sums. `module` declares `left_oct(Left, o)` and
- * `right_oct(Right, o)` as well: the bits of numbers 8 o to 8 o + 7. WGSL cannot reach the elements of a matrix, so sums
+ * The product (see matmul-tile.ts) of half floats on matrix units, with f32 sums. `module` declares `left_oct(LeftRow, o)` and
+ * `right_oct(RightRow, o)` as well: the bits of numbers 8 o to 8 o + 7. WGSL cannot reach the elements of a matrix, so sums
  * pass through workgroup memory at the end, two matrices of a subgroup at a time; in `finish`, `b` stands `unit.n` columns on.
  */
 export function matrixProductKernel(tiling: ProductTiling, { name, slots, params, module }: Product): Kernel {

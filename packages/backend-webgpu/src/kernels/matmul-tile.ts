@@ -28,7 +28,7 @@ export function tileSize(m: number, n: number, limits: GPUSupportedLimits): Tile
 /**
  * A product of rows with columns, both handed out in vectors of four along what is summed over.
  *
- * `module` declares, besides what they need: `left_row(row)`, what to remember of a row, a `Left`; `left_quad(Left, q)`, its
+ * `module` declares, besides what they need: `left_row(row)`, what to remember of a row, a `LeftRow`; `left_quad(LeftRow, q)`, its
  * numbers 4 q to 4 q + 3, zero past the end; `right_row` and `right_quad` likewise for columns; and
  * `finish(row, column, a, b)`, which gets four sums of a row from `column` on, and those from `column + 64` on.
  */
@@ -83,7 +83,7 @@ var<workgroup> stage: array<vec4f, ${rightAt + depth * stride.right}>;`,
   let block = select(lid - ${leftBlocks}u, lid, is_left);
   let quad = block % ${quads}u;
   let place = block / ${quads}u;
-  ${four((e) => `var l${e}: Left; var r${e}: Right; var s${e} = vec4f(0);`)}
+  ${four((e) => `var l${e}: LeftRow; var r${e}: RightRow; var s${e} = vec4f(0);`)}
   if (is_left) { ${four((e) => `l${e} = left_row(min(row0 + place * 4u + ${e}u, p.m - 1u));`)} }
   else { ${four((e) => `r${e} = right_row(column0 + place * 4u + ${e}u);`)} }
   let put_stride = select(${stride.right}u, ${stride.left}u, is_left);
