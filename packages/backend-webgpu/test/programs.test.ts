@@ -90,10 +90,13 @@ describe.skipIf(!available)("programs of plans", () => {
     const controller = new AbortController();
     const cancelled = program.run(
       { x, y },
-      { weightsOf: (s, n) => {
+      {
+        weightsOf: (s, n) => {
           controller.abort();
           return weightsOf(s, n);
-        }, signal: controller.signal },
+        },
+        signal: controller.signal,
+      },
     );
     await expect(cancelled).rejects.toMatchObject({ code: "Aborted" });
     program.dispose();
@@ -196,6 +199,34 @@ describe.skipIf(!available)("programs of plans", () => {
       message: expect.stringMatching(/operation 0, "unary": x is f64/),
     });
   });
+
+  it("gives the same where weights, tables and streams are bound in windows, and products in pieces", async () => {
+    const g = new Builder();
+    const x = g.embed(g.input("ids", "i32", [1, 150]), g.weight("table", [1000, 256]));
+    g.output("y", g.linear(x, g.linearWeights("w", 256, 256), { residual: x }));
+    const plan = g.build();
+    const ids = new HostTensor(
+      "i32",
+      [1, 150],
+      Int32Array.from({ length: 150 }, (_, i) => (i * 37) % 1000),
+    );
+    const host = { ids, table: f32([1000, 256], 1), "w.weight": f32([256, 256], 2), "w.bias": f32([256], 3) };
+    const results = [];
+    for (const narrow of [false, true]) {
+      const on = await open(narrow ? { maxDispatchFlops: 9e6 } : {});
+      // Devices have no less than 128 MiB: this one says it has less.
+      const limits = new Proxy(on.device.limits, {
+        get: (target, name) => (name === "maxStorageBufferBindingSize" ? 200_000 : Reflect.get(target, name, target)),
+      });
+      if (narrow) Object.defineProperty(on.device, "limits", { value: limits });
+      const program = await on.compile(plan);
+      const y = on.allocate("f32", [1, 150, 256]);
+      const tensors = Object.fromEntries(Object.entries(host).map(([name, tensor]) => [name, on.upload(tensor)]));
+      await program.run({ ...tensors, y });
+      results.push(await read(y));
+    }
+    expect(results[1]).toEqual(results[0]);
+  }, 120_000);
 
   it("attention runs that overlap queue, with a host policy too", async () => {
     const spec = { heads: 1, headDim: 64, visualTokens: 256, blockSize: 64 } as const;

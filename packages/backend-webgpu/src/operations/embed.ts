@@ -1,16 +1,24 @@
+import { byteSize } from "@spaattn/core";
 import type { EmbedAttrs, TimestepAttrs } from "@spaattn/nn";
 import { embedKernel } from "../kernels/embed.js";
 import { timestepKernel } from "../kernels/timestep.js";
-import type { OperationLowering } from "../network/operation-lowering.js";
+import { ALIGNMENT, type OperationLowering } from "../network/operation-lowering.js";
 import { mapLanes } from "../wgsl/map.js";
 
 export function lowerEmbed(lowering: OperationLowering<EmbedAttrs>): void {
-  const [, width] = lowering.shape("table");
+  const { shape, dtype } = lowering.spec("table");
+  const [rows, width] = shape;
   const target = lowering.target("y", lowering.vec(width, "table", "y"));
   const four = mapLanes(target) === 4;
-  const kernel = embedKernel(lowering.storage("table", four), target);
-  lowering.chose(kernel.name, "an invocation per vector, number or word");
-  lowering.map(kernel, target, "y", { ids: "ids", table: "table" }, { lanes: four ? width / 4 : width });
+  const limit = lowering.device.limits.maxStorageBufferBindingSize - ALIGNMENT - 4;
+  const atOnce = Math.min(rows, Math.max(1, Math.floor(limit / (width * byteSize(dtype)))));
+  const kernel = embedKernel(lowering.storage("table", four), target, atOnce < rows);
+  lowering.chose(kernel.name, atOnce < rows ? `${atOnce} rows of the table at once` : "the whole table at once");
+  for (let first = 0; first < rows; first += atOnce) {
+    const count = Math.min(atOnce, rows - first);
+    const table = { role: "table", first: first * width, count: count * width };
+    lowering.map(kernel, target, "y", { ids: "ids", table }, { lanes: four ? width / 4 : width, first, rows: count });
+  }
 }
 
 export function lowerTimestep(lowering: OperationLowering<TimestepAttrs>): void {

@@ -38,6 +38,8 @@ export interface MapSource {
   readonly params?: readonly Param[];
   /** Declares `value(i)`: result `i` as `f32`, or vector `i` as `vec4f` (see `mapLanes`). */
   readonly module: string;
+  /** True where `module` declares `inside(i)` as well: results that are not inside stay as they are. */
+  readonly partly?: boolean;
 }
 
 /** Four results of `value` at a time, or one. Where words are made, always one. */
@@ -45,7 +47,7 @@ export const mapLanes = (target: MapTarget): 4 | 1 => (target.vec && !makesWords
 
 /** A kernel that makes every element of `y` on its own, from whatever `value(i)` reads. */
 export function mapKernel(target: MapTarget, source: MapSource): Kernel {
-  const { name, slots, params = [], module } = source;
+  const { name, slots, params = [], module, partly = false } = source;
   const words = makesWords(target);
   const storage: Storage = words ? "u32" : numberStorage(target.dtype, target.hasF16, target.vec);
   return assemble({
@@ -56,7 +58,11 @@ export function mapKernel(target: MapTarget, source: MapSource): Kernel {
     module: `${words ? `${ENCODE[target.dtype]}\n` : ""}${module}`,
     body: `
   let i = wid.y * p.wide + wid.x * ${MAP_THREADS}u + lid;
-  ${words ? makeWord(byteSize(target.dtype), "encode(value(e - p.lead))") : "if (i < p.count) { store_y(i, value(i)); }"}`,
+  ${
+    words
+      ? makeWord(byteSize(target.dtype), "encode(value(e - p.lead))", partly ? "inside(e - p.lead)" : undefined)
+      : `if (i < p.count${partly ? " && inside(i)" : ""}) { store_y(i, value(i)); }`
+  }`,
   });
 }
 
