@@ -6,6 +6,7 @@ import { createAttention } from "@spaattn/attention";
 import { webgpu } from "@spaattn/backend-webgpu";
 import { type Check, describeCheck, run, runNetwork } from "@spaattn/conformance";
 import type { FloatDType } from "@spaattn/core";
+import { Builder } from "@spaattn/nn";
 import { recorderOf } from "../test/recorder.js";
 
 const { values: flags, positionals } = parseArgs({
@@ -29,6 +30,18 @@ async function kernelOf(dtype: FloatDType): Promise<string> {
   attention.dispose();
   return `${kernel}: ${reason}`;
 }
+/** The kernel of a linear layer of a type, weights in the same. */
+async function linearKernelOf(dtype: FloatDType): Promise<string> {
+  const g = new Builder({ dtype, weightDtype: dtype });
+  g.output("y", g.linear(g.input("x", dtype, [1, 64, 64]), g.linearWeights("w", 64, 64)));
+  const program = await backend.compile(g.build());
+  const [{ kernel, reason }] = program.describe();
+  program.dispose();
+  return `${kernel}: ${reason}`;
+}
+const networkKernels = Object.fromEntries(
+  await Promise.all((kinds ?? ["f32", "f16", "bf16"]).map(async (dtype) => [dtype, await linearKernelOf(dtype)])),
+);
 const kernels = Object.fromEntries(
   await Promise.all((kinds ?? ["f32", "f16", "bf16"]).map(async (dtype) => [dtype, await kernelOf(dtype)])),
 );
@@ -39,7 +52,15 @@ function save(done: number, total: number) {
   const broken = checks.filter(({ ok }) => !ok);
   const worst = Math.max(...checks.map(({ maxError = 0, tolerance }) => (tolerance ? maxError / tolerance : 0)));
   const counts = { passed: checks.length - skipped - broken.length, failed: broken.length, skipped };
-  const report = { device: backend.device.label, nativeF16: backend.device.hasF16, kernels, done, total, ...counts };
+  const report = {
+    device: backend.device.label,
+    nativeF16: backend.device.hasF16,
+    kernels,
+    networkKernels,
+    done,
+    total,
+    ...counts,
+  };
   writeFileSync(file, JSON.stringify({ ...report, worstOfTolerance: worst, broken }, undefined, 2));
   return counts;
 }

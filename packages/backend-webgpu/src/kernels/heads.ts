@@ -61,7 +61,7 @@ export function headsKernel(shape: HeadsShape): Kernel {
       ...(ordered ? [read("order", "i32")] : []),
       write("y", output),
     ],
-    params: u32("count", "wide", "lanes", "tokens", "heads", "all", "first", "turned"),
+    params: u32("lanes", "tokens", "heads", "all", "first", "turned"),
     workgroup: [MAP_THREADS],
     module: `
 /** A lane of a head of a token (counted over the batch), normalised. */
@@ -73,12 +73,12 @@ fn normal(token: u32, head: u32, lane: u32) -> ${type} {
   return v;
 }`,
     body: `
-  let i = wid.y * p.wide + wid.x * ${MAP_THREADS}u + lid;
-  if (i >= p.count) { return; }
+  let i = wid.x * ${MAP_THREADS}u + lid;
   let lane = i % p.lanes;
-  let place = i / p.lanes % p.tokens;
-  let head = i / p.lanes / p.tokens % p.heads;
-  let item = i / p.lanes / p.tokens / p.heads;
+  let place = i / p.lanes;
+  if (place >= p.tokens) { return; }
+  let head = wid.y;
+  let item = wid.z;
   let token = ${ordered ? "u32(load_order(place))" : "place"};
   let row = item * p.tokens + token;
   var v = normal(row, head, lane);

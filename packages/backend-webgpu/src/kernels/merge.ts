@@ -7,15 +7,15 @@ export const mergeKernel = (x: Storage, y: Storage, ordered: boolean): Kernel =>
   assemble({
     name: "merge",
     slots: [read("x", x), ...(ordered ? [read("order", "i32")] : []), write("y", y)],
-    params: u32("count", "wide", "lanes", "tokens", "heads", "all", "first"),
+    params: u32("lanes", "tokens", "heads", "all", "first"),
     workgroup: [MAP_THREADS],
     body: `
-  let i = wid.y * p.wide + wid.x * ${MAP_THREADS}u + lid;
-  if (i >= p.count) { return; }
+  let i = wid.x * ${MAP_THREADS}u + lid;
   let lane = i % p.lanes;
-  let head = i / p.lanes % p.heads;
-  let place = i / p.lanes / p.heads % p.tokens;
-  let item = i / p.lanes / p.heads / p.tokens;
+  let place = i / p.lanes;
+  if (place >= p.tokens) { return; }
+  let head = wid.y;
+  let item = wid.z;
   let token = ${ordered ? "u32(load_order(place))" : "place"};
   let at = ((item * p.heads + head) * p.all + p.first + place) * p.lanes + lane;
   store_y(((item * p.tokens + token) * p.heads + head) * p.lanes + lane, load_x(at));`,

@@ -55,11 +55,11 @@ function split(
       kernel.name,
       `${four ? "vectors" : "single numbers"}${norm ? ", after the statistics of rows" : ""}`,
     );
-  const count = batch * tokens * heads * lanes;
-  lowering.flat(kernel, count, MAP_THREADS, {
+  lowering.emit(kernel, {
     bind: { x: role, statistics, weight, bias, cos: "cos", sin: "sin", order: "order", y: target.bind },
-    params: { count, lanes, tokens, heads, all, first, turned: turned ? lowering.shape("cos")[0] : 0 },
-    flops: 10 * count,
+    params: { lanes, tokens, heads, all, first, turned: turned ? lowering.shape("cos")[0] : 0 },
+    grid: [Math.ceil((tokens * lanes) / MAP_THREADS), heads, batch],
+    flops: 10 * batch * tokens * width,
   });
 }
 

@@ -18,10 +18,10 @@ function mergeInto(lowering: OperationLowering<MergeAttrs>, role: "y" | "text", 
   const kernel = mergeKernel(lowering.storage("x", four), target.storage, ordered);
   if (role === "y") lowering.chose(kernel.name, four ? "vectors" : "single numbers");
   const lanes = four ? d / 4 : d;
-  const count = batch * heads * tokens * lanes;
-  lowering.flat(kernel, count, MAP_THREADS, {
+  lowering.emit(kernel, {
     bind: { x: "x", order: "order", y: target.bind },
-    params: { count, lanes, tokens, heads, all, first },
+    params: { lanes, tokens, heads, all, first },
+    grid: [Math.ceil((tokens * lanes) / MAP_THREADS), heads, batch],
   });
   target.finish();
 }
