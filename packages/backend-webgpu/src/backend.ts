@@ -2,7 +2,6 @@ import {
   type Plan as AttentionPlan,
   type Backend,
   type Capabilities,
-  type Elementwise,
   lowerPolicy,
   type RunContext,
   type Step,
@@ -41,7 +40,7 @@ type Roles = object;
 export class WebGpuBackend implements Backend, PlanDevice {
   readonly name = "webgpu";
   readonly capabilities: Capabilities;
-  readonly elementwise: Elementwise;
+  readonly elementwise: WebGpuElementwise;
   #disposed = false;
 
   constructor(readonly device: Device) {
@@ -137,6 +136,7 @@ export class WebGpuBackend implements Backend, PlanDevice {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.elementwise.dispose();
     this.device.dispose();
   }
 

@@ -28,6 +28,15 @@ export class WebGpuElementwise implements Elementwise {
     }
   }
 
+  dispose(): void {
+    for (const program of this.#programs.values())
+      program.then(
+        (made) => made.dispose(),
+        () => undefined,
+      );
+    this.#programs.clear();
+  }
+
   async #combine(kind: "add" | "subtract", a: Tensor, b: Tensor, out: Tensor): Promise<void> {
     same(a, b);
     same(a, out);

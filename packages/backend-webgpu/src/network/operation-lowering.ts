@@ -6,26 +6,11 @@ import { copyWordsKernel } from "../kernels/copy-words.js";
 import { MAP_THREADS, type MapTarget, makesWords, mapLanes } from "../wgsl/map.js";
 import { numberStorage } from "../wgsl/numbers.js";
 import { type Storage, storageBytes } from "../wgsl/storage.js";
+import { ALIGNMENT, bindRange } from "./binding.js";
+import type { Dispatch, Part } from "./dispatch.js";
 
-/** Bindings begin at multiples of this on every device (some allow less). */
-export const ALIGNMENT = 256;
 /** Workgroups in the first dimension of a flat dispatch. */
 const WIDE = 32_768;
-
-/** Part of a tensor: elements `first` to `first + count`. */
-export interface Part {
-  readonly role: string;
-  readonly first: number;
-  readonly count: number;
-}
-
-export interface Dispatch {
-  /** Tensor, part of a tensor, scratch or table of every slot of the kernel. */
-  readonly bind: Readonly<Record<string, string | Part>>;
-  readonly params?: Readonly<Record<string, number | readonly number[]>>;
-  readonly grid: readonly [number, number?, number?];
-  readonly flops?: number;
-}
 
 /** Collects the dispatches of one operation of a network. */
 export class OperationLowering<A = unknown> implements Lowered {
@@ -191,21 +176,8 @@ export class OperationLowering<A = unknown> implements Lowered {
   }
 
   #range(role: string, start: number, end: number, unit: number): { offset: number; size: number; base: number } {
-    const offset = start - (start % Math.max(ALIGNMENT, this.device.limits.minStorageBufferOffsetAlignment));
-    const size = Math.ceil((end - offset) / 4) * 4;
-    const limit = this.device.limits.maxStorageBufferBindingSize;
-    if (size > limit) {
-      const name = this.operation.in[role] ?? this.operation.out[role] ?? role;
-      throw new SpaAttnError(
-        "OutOfMemory",
-        `${this.operation.op}.${role} ("${name}") takes ${size} bytes, but this device binds at most ${limit} at once.`,
-        {
-          remedy:
-            "Use f16, a smaller size, or a device with a larger maxStorageBufferBindingSize (see requiredLimits).",
-        },
-      );
-    }
-    return { offset, size, base: Math.floor((start - offset) / unit) };
+    const name = this.operation.in[role] ?? this.operation.out[role] ?? role;
+    return bindRange(this.device, { start, end, unit }, `${this.operation.op}.${role} ("${name}")`);
   }
 
   /** WebGPU lets a dispatch write to a buffer only where nothing else in it is read: such an input is copied first. */

@@ -4,7 +4,8 @@ import { type ConvShape, convProduct, tapsFirstKernel } from "../kernels/conv.js
 import type { FinishShape } from "../kernels/finish.js";
 import { matrixProductKernel, productTiling } from "../kernels/matmul-matrix.js";
 import { TILE_COLUMNS, tileProduct, tileSize } from "../kernels/matmul-tile.js";
-import { ALIGNMENT, type OperationLowering } from "../network/operation-lowering.js";
+import { ALIGNMENT } from "../network/binding.js";
+import type { OperationLowering } from "../network/operation-lowering.js";
 import { MAP_THREADS, type MapTarget } from "../wgsl/map.js";
 
 type Conv = OperationLowering<ConvAttrs>;

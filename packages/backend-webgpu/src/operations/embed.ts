@@ -2,7 +2,8 @@ import { byteSize } from "@spaattn/core";
 import type { EmbedAttrs, TimestepAttrs } from "@spaattn/nn";
 import { embedKernel } from "../kernels/embed.js";
 import { timestepKernel } from "../kernels/timestep.js";
-import { ALIGNMENT, type OperationLowering } from "../network/operation-lowering.js";
+import { ALIGNMENT } from "../network/binding.js";
+import type { OperationLowering } from "../network/operation-lowering.js";
 import { mapLanes } from "../wgsl/map.js";
 
 export function lowerEmbed(lowering: OperationLowering<EmbedAttrs>): void {

@@ -4,7 +4,9 @@ import type { FinishShape } from "../kernels/finish.js";
 import { type LinearShape, linearKernel } from "../kernels/linear.js";
 import { linearMatrix } from "../kernels/linear-matrix.js";
 import { TILE_COLUMNS, tileSize } from "../kernels/matmul-tile.js";
-import { ALIGNMENT, type OperationLowering, type Part } from "../network/operation-lowering.js";
+import { ALIGNMENT } from "../network/binding.js";
+import type { Part } from "../network/dispatch.js";
+import type { OperationLowering } from "../network/operation-lowering.js";
 import { modulationOf, modulationValues } from "../wgsl/modulate.js";
 import type { WeightForm } from "../wgsl/weights.js";
 

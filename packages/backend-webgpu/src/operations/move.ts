@@ -1,7 +1,8 @@
 import { byteSize } from "@spaattn/core";
 import type { Kernel } from "../kernel.js";
 import type { Unit } from "../kernels/move.js";
-import { ALIGNMENT, type OperationLowering } from "../network/operation-lowering.js";
+import { ALIGNMENT } from "../network/binding.js";
+import type { OperationLowering } from "../network/operation-lowering.js";
 import { MAP_THREADS } from "../wgsl/map.js";
 
 /** How elements are moved: so many bytes at once. */
