@@ -228,6 +228,31 @@ describe.skipIf(!available)("programs of plans", () => {
     expect(results[1]).toEqual(results[0]);
   }, 120_000);
 
+  it("takes large tiles for large products, with the workgroup memory there is", async () => {
+    const [m, n, k] = [129, 10_240, 20];
+    const whole = (length: number, seed: number) => noise(length, seed).map((value) => Math.round(2 * value));
+    const [x, w] = [whole(m * k, 1), whole(n * k, 2)];
+    const g = new Builder();
+    g.output("y", g.linear(g.input("x", "f32", [1, m, k]), g.linearWeights("w", n, k, { bias: false })));
+    for (const defaultLimits of [false, true]) {
+      const on = await open({ defaultLimits });
+      const program = await on.compile(g.build());
+      expect(program.describe()[0].kernel).toBe("linear.tile");
+      const y = on.allocate("f32", [1, m, n]);
+      const tensors = { x: new HostTensor("f32", [1, m, k], x), "w.weight": new HostTensor("f32", [n, k], w) };
+      await program.run({ x: on.upload(tensors.x), "w.weight": on.upload(tensors["w.weight"]), y });
+      const got = await read(y);
+      let wrong = 0;
+      for (let row = 0; row < m; row++)
+        for (let column = 0; column < n; column++) {
+          let sum = 0;
+          for (let i = 0; i < k; i++) sum += x[row * k + i] * w[column * k + i];
+          if (got[row * n + column] !== sum) wrong++;
+        }
+      expect(wrong).toBe(0);
+    }
+  }, 120_000);
+
   it("attention runs that overlap queue, with a host policy too", async () => {
     const spec = { heads: 1, headDim: 64, visualTokens: 256, blockSize: 64 } as const;
     for (const policy of [topBlocks({ dropRate: 0.5 }), hostPolicy(({ block }) => [block])]) {
