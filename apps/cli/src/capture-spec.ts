@@ -2,11 +2,13 @@ import type { AttentionSpec } from "@spaattn/attention";
 import { type Capture, captureSpec } from "@spaattn/io";
 import { videoLayout } from "@spaattn/layout";
 import { UsageError } from "./errors.js";
-import { type SelectionFlags, tailOptions } from "./options.js";
+import { levelsOptions, type SelectionFlags, tailOptions } from "./options.js";
 import { policyOf } from "./plan/run-plan.js";
 
 export interface AttentionFlags extends SelectionFlags {
-  readonly rectify: "none" | "paper" | "tail";
+  readonly rectify: "none" | "paper" | "tail" | "levels";
+  /** Of rectify "levels", in place of a drop rate. */
+  readonly budget?: number;
   readonly dropRate?: readonly number[];
   readonly dense?: boolean;
   readonly reference?: boolean;
@@ -34,5 +36,6 @@ export function specOfCapture(capture: Capture, flags: AttentionFlags): Attentio
     behaviour: flags.reference ? "reference" : "corrected",
     policy: policyOf(dropRate.length === 1 ? dropRate[0] : dropRate, flags),
     ...tailOptions(flags),
+    levels: { ...levelsOptions(flags).levels, ...(flags.budget === undefined ? {} : { budget: flags.budget }) },
   };
 }

@@ -72,6 +72,8 @@ export interface SelectionFlags {
   readonly strata?: "local" | "eigen" | "contiguous";
   readonly strataPerBlock?: number;
   readonly group?: number | "all";
+  readonly scope?: "call" | "head" | "row";
+  readonly levels?: readonly number[];
 }
 
 /** Adds the options of `SelectionFlags`. */
@@ -88,10 +90,18 @@ export const withSelection = (command: Command): Command =>
       ]),
     )
     .option("--strata-per-block <n>", "tail: summaries per block (1, 2, 4, 8)", positiveInteger)
-    .option("--group <n>", 'tail: query blocks per anchor, or "all"', groupSize);
+    .option("--group <n>", 'tail: query blocks per anchor, or "all"', groupSize)
+    .addOption(new Option("--scope <rows>", "levels: what shares a budget").choices(["call", "head", "row"]))
+    .option("--levels <list>", "levels: the levels to choose from (default: 0,1,2,3,4,5)", listOf(nonNegativeInteger));
 
 /** The tail options among the flags, where there are any. */
 export function tailOptions({ strata, strataPerBlock, group }: SelectionFlags) {
   const given = Object.entries({ strata, strataPerBlock, group }).filter(([, value]) => value !== undefined);
   return given.length > 0 ? { tail: Object.fromEntries(given) } : {};
+}
+
+/** The options of rectify "levels" among the flags, where there are any. */
+export function levelsOptions({ scope, levels }: SelectionFlags) {
+  const given = Object.entries({ scope, levels }).filter(([, value]) => value !== undefined);
+  return given.length > 0 ? { levels: Object.fromEntries(given) } : {};
 }

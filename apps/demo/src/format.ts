@@ -11,11 +11,18 @@ export const milliseconds = (ms: number): string =>
 export const count = (value: number): string => value.toLocaleString("en");
 
 /** Names of the modes, the same everywhere. */
-export const MODE_NAMES = { dense: "Dense", none: "Plain sparse", paper: "Paper", tail: "Tail" } as const;
+export const MODE_NAMES = {
+  dense: "Dense",
+  none: "Plain sparse",
+  paper: "Paper",
+  tail: "Tail",
+  levels: "Levels",
+} as const;
 
 export const MODE_NOTES = {
   dense: "every block computed: the truth",
   none: "skipped blocks count for nothing",
   paper: "Rectified SpaAttn: rescaled, means added",
   tail: "four summaries per skipped block",
+  levels: "one to 32 summaries, or every token of a block",
 } as const;

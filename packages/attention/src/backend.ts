@@ -10,8 +10,9 @@ import type {
   Tensor,
 } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
+import type { LevelsPrimitives } from "./levels/steps.js";
 import type { Plan } from "./plan.js";
-import type { ResolvedSpec, Strata } from "./spec.js";
+import type { Rectify, ResolvedSpec, Strata } from "./spec.js";
 import type {
   AttendInputs,
   AttendOutputs,
@@ -47,6 +48,8 @@ export interface Capabilities extends DeviceCapabilities {
   readonly headDims: { readonly multipleOf: number; readonly max: number } | readonly number[];
   readonly blockSizes: readonly number[];
   readonly strata: readonly Strata[];
+  /** Default all but `"levels"`. */
+  readonly rectify?: readonly Rectify[];
   /** Largest number of tokens, where there is a limit. */
   readonly maxTokens?: number;
 }
@@ -92,6 +95,8 @@ export interface Backend extends Primitives, Partial<Pick<Device, "write" | "cop
   readonly name: string;
   readonly capabilities: Capabilities;
   readonly elementwise: Elementwise;
+  /** The steps of rectify "levels", one by one; a backend that runs them as whole plans only has none. */
+  readonly levels?: LevelsPrimitives;
   /** An uninitialised tensor. Throws `OutOfMemory` with the sizes named. */
   allocate(dtype: DType, shape: readonly number[]): Tensor;
   /** A copy of a host tensor on the device. */
@@ -108,7 +113,7 @@ export type BackendProvider<Options = object> = CoreProvider<Options, Backend>;
 
 /** Why a backend cannot run a spec; undefined when it can. */
 export function unsupportedReason(capabilities: Capabilities, spec: ResolvedSpec): string | undefined {
-  const { dtypes, headDims, blockSizes, strata, maxTokens } = capabilities;
+  const { dtypes, headDims, blockSizes, strata, maxTokens, rectify = ["none", "paper", "tail"] } = capabilities;
   const { headDim, blockSize, tokens } = spec.geometry;
   for (const dtype of [spec.dtype, spec.outputDtype])
     if (!dtypes.includes(dtype)) return `dtype ${dtype} (it has ${dtypes.join(", ")})`;
@@ -118,6 +123,7 @@ export function unsupportedReason(capabilities: Capabilities, spec: ResolvedSpec
   )
     return `headDim ${headDim} (it has ${range ? `multiples of ${range.multipleOf} up to ${range.max}` : (headDims as readonly number[]).join(", ")})`;
   if (!blockSizes.includes(blockSize)) return `blockSize ${blockSize} (it has ${blockSizes.join(", ")})`;
+  if (!spec.dense && !rectify.includes(spec.rectify)) return `rectify "${spec.rectify}" (it has ${rectify.join(", ")})`;
   if (!spec.dense && spec.rectify === "tail" && !strata.includes(spec.tail.strata))
     return `tail.strata "${spec.tail.strata}" (it has ${strata.join(", ")})`;
   if (maxTokens !== undefined && tokens > maxTokens) return `${tokens} tokens (at most ${maxTokens})`;

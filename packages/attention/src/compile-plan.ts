@@ -1,11 +1,13 @@
 import type { DType } from "@spaattn/core";
 import { HostTensor } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
+import { writeLevels } from "./levels/compile.js";
 import type { Plan, PlanOptions, PlanStep, PlanTensor } from "./plan.js";
 import { resolveSpec } from "./resolve-spec.js";
 import { lowerPolicy, type Selection } from "./selection.js";
 import type { AttentionSpec, Extra, ResolvedSpec } from "./spec.js";
 import type { Step } from "./steps.js";
+import type { PlanWriter } from "./writer.js";
 
 /**
  * Compiles a spec into a plan (algorithm.md sections 2 to 6, beyond.md).
@@ -38,7 +40,7 @@ class PlanBuilder {
     const { geometry, dense, rectify, permute } = this.spec;
     for (const name of ["query", "key", "value"]) this.#declare(name, this.spec.dtype, this.#rows(), "input");
     const names = permute ? this.#permuteIn() : { query: "query", key: "key", value: "value" };
-    const masked = dense ? {} : rectify === "tail" ? this.#tail(names) : this.#paper(names);
+    const masked = dense ? {} : this.#estimate(names);
     if (!this.options.estimateOnly) this.#attend(names, masked);
     const missing = [...this.#extras].filter((name) => !this.#provided(name));
     if (missing.length > 0)
@@ -46,6 +48,20 @@ class PlanBuilder {
         `spec.extras: ${missing.join(", ")} does not exist with ${dense ? "dense: true" : `rectify "${rectify}"`}`,
       );
     return { geometry, steps: this.#steps, tensors: this.#tensors, constants: this.#constants };
+  }
+
+  #estimate(names: Record<string, string>): Record<string, string> {
+    if (this.spec.rectify === "tail") return this.#tail(names);
+    if (this.spec.rectify !== "levels") return this.#paper(names);
+    const writer: PlanWriter = {
+      declare: (name, dtype, shape, role) => this.#declare(name, dtype, shape, role),
+      perHead: (name, ...shape) => this.#perHead(name, ...shape),
+      onRequest: (name, ...shape) => this.#onRequest(name, ...shape),
+      constant: (name, tensor) => this.#constant(name, tensor),
+      wants: (name) => this.#extras.has(name),
+      push: (step, inputs, outputs) => this.#push(step, inputs, outputs),
+    };
+    return writeLevels(writer, this.spec, names, this.options.choiceAsInput ?? false);
   }
 
   #provided(name: Extra): boolean {

@@ -1,5 +1,7 @@
 import { byteLength, byteSize } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
+import { levelsFlop } from "./levels/cost.js";
+import type { ChooseStep } from "./levels/steps.js";
 import type { Plan, PlanStep } from "./plan.js";
 import type { AttendStep, EstimateStep, StepKind, SummarizeStep } from "./steps.js";
 
@@ -82,6 +84,10 @@ export function planCost(plan: Plan, options: PlanCostOptions = {}): PlanCost {
 
 /** The density a policy leads to: exact where `least` equals `most`, a range where probability mass or forced blocks decide. */
 export function estimateDensity(plan: Plan): DensityEstimate {
+  const choose = plan.steps.find(({ step }) => step.op === "choose");
+  if (choose?.step.op === "choose") return chosenDensity(choose.step);
+  // A choice that is given is not known before the run.
+  if (plan.tensors.choice) return { density: 1, least: 0, most: 1 };
   const estimate = plan.steps.find(({ step }) => step.op === "estimate");
   if (!estimate) return { density: 1, least: 1, most: 1 };
   const { selection, method } = estimate.step as EstimateStep;
@@ -107,6 +113,13 @@ export function estimateDensity(plan: Plan): DensityEstimate {
   return { density: least / all, least: least / all, most: most / all };
 }
 
+/** With levels the budget counts the summaries too; a tolerance leaves the cost open. */
+function chosenDensity({ budgets, tolerance }: ChooseStep): DensityEstimate {
+  if (tolerance !== undefined) return { density: 1, least: 0, most: 1 };
+  const density = budgets.reduce((sum, budget) => sum + Math.min(1, budget), 0) / budgets.length;
+  return { density, least: 0, most: density };
+}
+
 function stepCost(plan: Plan, planned: PlanStep, density: number): StepCost {
   const { step } = planned;
   const touched = [...Object.values(planned.in), ...Object.values(planned.out)];
@@ -127,7 +140,7 @@ function stepCost(plan: Plan, planned: PlanStep, density: number): StepCost {
         ? summarizeFlop(geometry, step)
         : step.op === "estimate"
           ? estimateFlop(geometry, planned, step)
-          : 0;
+          : levelsFlop(plan, step);
   return { op: step.op, flop: geometry.batch * heads * flop, bytes };
 }
 

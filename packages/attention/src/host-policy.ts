@@ -1,4 +1,4 @@
-import { HostTensor, type Tensor } from "@spaattn/core";
+import { describeValue, HostTensor, type Tensor } from "@spaattn/core";
 import type { Backend, Program, RunOptions } from "./backend.js";
 import { compilePlan } from "./compile-plan.js";
 import type { Plan } from "./plan.js";
@@ -44,9 +44,9 @@ export async function forcedByHost(
           const head = Math.floor(row / n) % heads;
           const item = Math.floor(row / (n * heads));
           const own = scores.subarray(row * columns, row * columns + n);
-          for (const key of host({ batch: item, head, block, scores: own })) {
+          for (const key of chosen(host({ batch: item, head, block, scores: own }))) {
             if (!Number.isInteger(key) || key < 0 || key >= n)
-              throw new RangeError(`hostPolicy returned block ${key}, but there are ${n} visual blocks`);
+              throw new RangeError(`hostPolicy returned block ${describeValue(key)}, but there are ${n} visual blocks`);
             mask.data[row * n + key] = 1;
           }
         }
@@ -57,4 +57,10 @@ export async function forcedByHost(
     },
     dispose: () => program.dispose(),
   };
+}
+
+/** What a host function returned, which nothing but this checks. */
+function chosen(blocks: unknown): Iterable<number> {
+  if (typeof (blocks as Iterable<number> | undefined)?.[Symbol.iterator] === "function") return blocks as never;
+  throw new TypeError(`hostPolicy must return the blocks to compute, such as [0, 3], got ${describeValue(blocks)}`);
 }

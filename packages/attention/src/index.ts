@@ -1,6 +1,7 @@
 export * from "./attention.js";
 export * from "./backend.js";
 export * from "./block-mask.js";
+export * from "./check-backend.js";
 export * from "./compile-plan.js";
 export * from "./cost.js";
 export * from "./elementwise.js";
@@ -8,6 +9,10 @@ export * from "./geometry.js";
 export * from "./host-policy.js";
 export * from "./interpret.js";
 export * from "./layout.js";
+export * from "./levels/choice/index.js";
+export * from "./levels/options.js";
+export { resolveLevels } from "./levels/resolve.js";
+export * from "./levels/steps.js";
 export * from "./operation.js";
 export * from "./plan.js";
 export * from "./policy.js";

@@ -1,6 +1,7 @@
 import type { Tensor } from "@spaattn/core";
-import { throwIfAborted } from "@spaattn/core";
+import { SpaAttnError, throwIfAborted } from "@spaattn/core";
 import type { Backend, Bindings, Program, RunContext, RunOptions, RunReport, StepTiming } from "./backend.js";
+import type { LevelsPrimitives } from "./levels/steps.js";
 import type { Plan, PlanStep } from "./plan.js";
 
 type Roles = Record<string, Tensor>;
@@ -86,5 +87,22 @@ export function dispatch(
       return backend.estimate(step, inputs, outputs, context);
     case "attend":
       return backend.attend(step, inputs, outputs, context);
+    case "cluster":
+      return levelsOf(backend).cluster(step, inputs, outputs, context);
+    case "nodes":
+      return levelsOf(backend).nodes(step, inputs, outputs, context);
+    case "errors":
+      return levelsOf(backend).errors(step, inputs, outputs, context);
+    case "choose":
+      return levelsOf(backend).choose(step, inputs, outputs, context);
+    case "gather":
+      return levelsOf(backend).gather(step, inputs, outputs, context);
   }
+}
+
+function levelsOf(backend: Backend): LevelsPrimitives {
+  if (backend.levels) return backend.levels;
+  throw new SpaAttnError("Unsupported", `Backend "${backend.name}" has no single steps of rectify "levels".`, {
+    remedy: "Run the plan as a whole: leave out `fused: false`.",
+  });
 }

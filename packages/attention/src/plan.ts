@@ -29,6 +29,8 @@ export interface PlanOptions {
   readonly accumulate?: "f32" | "f64";
   /** Takes the mask from an input tensor `forced` `[b, h, n, n]` u8 instead of ranking (host policies). */
   readonly maskAsInput?: boolean;
+  /** Takes the choice of rectify "levels" from an input tensor `choice` `[b, h, n, n]` u8 instead of choosing. */
+  readonly choiceAsInput?: boolean;
   /** Stop after the estimate: nothing is attended. */
   readonly estimateOnly?: boolean;
 }

@@ -1,6 +1,7 @@
 import type { Geometry } from "./geometry.js";
 import type { TokenLayout } from "./layout.js";
 import type { HostSelect, Policy } from "./policy.js";
+import { flatten, perHead } from "./policy-parts.js";
 import type { Behaviour, Rectify } from "./spec.js";
 
 /** A policy lowered to what a kernel needs. */
@@ -78,9 +79,13 @@ export function lowerPolicy(policy: Policy, context: SelectionContext): Selectio
         for (let row = 0; row < n; row++) target[row * n + block] = 1;
       }
     } else if (part.kind === "host") {
-      host = part.select;
+      const [before, own] = [host, part.select];
+      host = before ? (row) => [...before(row), ...own(row)] : own;
     }
   }
+  // Text is always selected, and summaries stand for what is not; without either the output would be zero.
+  if (!ranked && !host && !forced?.includes(1) && rectify !== "tail" && geometry.textValid.includes(0))
+    throw new RangeError(`spec.policy selects no block, and rectify "${rectify}" has nothing else; add topBlocks()`);
   // Tail mode keeps at least the query block's own key block (beyond.md section 6).
   if (rectify === "tail") for (let h = 0; h < heads; h++) top[h] = Math.max(top[h], 1);
   return {
@@ -91,15 +96,6 @@ export function lowerPolicy(policy: Policy, context: SelectionContext): Selectio
     ...(forced ? { forced } : {}),
     ...(host ? { host } : {}),
   };
-}
-
-const flatten = (policy: Policy): Policy[] => (policy.kind === "union" ? policy.of.flatMap(flatten) : [policy]);
-
-function perHead(value: number | readonly number[], heads: number, name: string): readonly number[] {
-  if (typeof value === "number") return new Array<number>(heads).fill(value);
-  if (value.length !== heads)
-    throw new RangeError(`spec.policy: ${name} lists ${value.length} values, but there are ${heads} heads`);
-  return value;
 }
 
 function needLayout(context: SelectionContext, who: string): TokenLayout {

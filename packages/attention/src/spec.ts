@@ -1,10 +1,11 @@
 import type { FloatDType } from "@spaattn/core";
 import type { Geometry } from "./geometry.js";
 import type { TokenLayout } from "./layout.js";
+import type { LevelsOptions, ResolvedLevels } from "./levels/options.js";
 import type { Policy } from "./policy.js";
 
 /** What happens to the blocks that are not computed. */
-export type Rectify = "none" | "paper" | "tail";
+export type Rectify = "none" | "paper" | "tail" | "levels";
 
 /** `corrected` mends every item of algorithm.md 8.1; `reference` reproduces the original, for comparison. */
 export type Behaviour = "corrected" | "reference";
@@ -40,32 +41,53 @@ export const TAIL_DEFAULTS: TailOptions = {
 };
 
 /** Tensors a run can return besides `output`; shapes in `plan.ts`. */
-export type Extra =
-  | "lse"
-  | "mask"
-  | "queryMean"
-  | "keyMean"
-  | "valueMean"
-  | "queryDeviation"
-  | "keyDeviation"
-  | "scores"
-  | "probabilities"
-  | "gain"
-  | "factor"
-  | "compensation"
-  | "anchor"
-  | "querySpread"
-  | "order"
-  | "strataKey"
-  | "strataValue"
-  | "strataMass"
-  | "strataSpread"
-  | "strataNoise"
-  | "logitVariance"
-  | "bias"
-  | "strataBias"
-  | "blockError"
-  | "blockMass";
+export const EXTRAS = [
+  "lse",
+  "mask",
+  "queryMean",
+  "keyMean",
+  "valueMean",
+  "queryDeviation",
+  "keyDeviation",
+  "scores",
+  "probabilities",
+  "gain",
+  "factor",
+  "compensation",
+  "anchor",
+  "querySpread",
+  "order",
+  "strataKey",
+  "strataValue",
+  "strataMass",
+  "strataSpread",
+  "strataNoise",
+  "logitVariance",
+  "bias",
+  "strataBias",
+  "blockError",
+  "blockMass",
+  // rectify "levels"
+  "cluster",
+  "probe",
+  "probeCount",
+  "nodeKey",
+  "nodeValue",
+  "nodeMass",
+  "nodeSpread",
+  "nodeNoise",
+  "momentError",
+  "probeError",
+  "levelError",
+  "outputPower",
+  "choice",
+  "multiplier",
+  "rowCounts",
+  "rowIndices",
+  "rowBias",
+] as const;
+
+export type Extra = (typeof EXTRAS)[number];
 
 /** One attention call, as a person writes it. Tensors are `[batch, heads, visualTokens + textTokens, headDim]`. */
 export interface AttentionSpec {
@@ -91,6 +113,7 @@ export interface AttentionSpec {
   /** Default `"tail"`. */
   readonly rectify?: Rectify;
   readonly tail?: Partial<TailOptions>;
+  readonly levels?: LevelsOptions;
   readonly behaviour?: Behaviour;
   readonly layout?: TokenLayout;
   /** Order of the caller's tensors: `raster` is permuted in and out. Default `raster` with a layout, else `curve`. */
@@ -107,6 +130,7 @@ export interface ResolvedSpec {
   readonly policy: Policy;
   readonly rectify: Rectify;
   readonly tail: TailOptions;
+  readonly levels: ResolvedLevels;
   readonly behaviour: Behaviour;
   readonly layout?: TokenLayout;
   readonly permute: boolean;

@@ -1,4 +1,5 @@
 import type { Tensor } from "@spaattn/core";
+import type { LevelsStep } from "./levels/steps.js";
 import type { Selection } from "./selection.js";
 import type { Rectify, Strata } from "./spec.js";
 
@@ -176,6 +177,13 @@ export interface AttendInputs {
   strataKey?: Tensor;
   strataValue?: Tensor;
   bias?: Tensor;
+  // rectify "levels": besides the exact blocks of `counts` and `indices`, the listed rows of the block's cluster
+  cluster?: Tensor;
+  nodeKey?: Tensor;
+  nodeValue?: Tensor;
+  rowCounts?: Tensor;
+  rowIndices?: Tensor;
+  rowBias?: Tensor;
 }
 export interface AttendOutputs {
   /** `[b, h, S, d]`; rows of invalid text slots are zero */
@@ -184,5 +192,5 @@ export interface AttendOutputs {
   lse?: Tensor;
 }
 
-export type Step = PermuteStep | PoolStep | SummarizeStep | EstimateStep | AttendStep;
+export type Step = PermuteStep | PoolStep | SummarizeStep | EstimateStep | LevelsStep | AttendStep;
 export type StepKind = Step["op"];

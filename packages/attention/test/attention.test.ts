@@ -76,6 +76,13 @@ describe("createAttention", () => {
       "io.key must have shape [1, 1, 200, 4], got [1, 1, 200, 5]",
     );
     await expect(run({ value: good.value.to("f16") })).rejects.toThrow("io.value must be f32, got f16");
+    await expect(run({ query: new Float32Array(800) })).rejects.toThrow(
+      "io.query must be a tensor, got Float32Array(800)",
+    );
+    await expect(run({ ouput: random() })).rejects.toThrow(
+      "io.ouput is no tensor of this attention; it has query, key, value, output",
+    );
+    await expect(run({ output: good.query })).rejects.toThrow("io.output must not be an input");
     const gone = random();
     gone.dispose();
     await expect(run({ query: gone })).rejects.toSatisfy((error) => isSpaAttnError(error, "Disposed"));

@@ -8,7 +8,7 @@ import { scoreTile, weighTile } from "./tiles";
 const TOPS: usize = 1024; // running maximum, in units of log2
 const TOTALS: usize = 1280; // running normaliser, a vector per row
 const DECAYS: usize = 2304; // factor of the sums so far
-const BIAS: usize = 2560; // bias row of a tile, 128 columns
+export const BIAS: usize = 2560; // bias row of a tile, 128 columns
 
 const SCORE_BYTES: usize = 64 * 128 * 4;
 
@@ -47,12 +47,12 @@ export function attend(job: usize, unit: i32, scratch: usize, from: i32): i32 {
   return scratch + 64 * row + SCORE_BYTES;
 }
 
-@inline function stateAt(scratch: usize, row: usize): usize {
+@inline export function stateAt(scratch: usize, row: usize): usize {
   return scratch + 128 * row + SCORE_BYTES;
 }
 
 /** Scaled queries, interleaved in pairs of rows so that one address serves both; empty sums. */
-function begin(job: usize, first: i32, rows: i32, scratch: usize, row: usize): void {
+export function begin(job: usize, first: i32, rows: i32, scratch: usize, row: usize): void {
   const sums = sumsAt(scratch, row);
   const state = stateAt(scratch, row);
   // The sums' place is free until the first tile: room to widen 16-bit queries.
@@ -75,7 +75,7 @@ function begin(job: usize, first: i32, rows: i32, scratch: usize, row: usize): v
   fill(state + TOTALS, DECAYS - TOTALS, 0);
 }
 
-function exactTile(job: usize, block: i32, rows: i32, scratch: usize, row: usize): void {
+export function exactTile(job: usize, block: i32, rows: i32, scratch: usize, row: usize): void {
   const size = int(job, L.BLOCK_SIZE);
   const n = int(job, L.VISUAL_BLOCKS);
   const valid = block < n ? filled(job, block) : min(size, int(job, L.TEXT_VALID) - (block - n) * size);
@@ -120,7 +120,7 @@ function pseudoTile(job: usize, block: i32, index: i32, strata: i32, rows: i32, 
 }
 
 /** One step of online softmax: scores, new maximum, rescaled sums, weighted values. */
-function flash(keys: usize, values: usize, slots: i32, valid: i32, bias: usize, rows: i32, scratch: usize, row: usize): void {
+export function flash(keys: usize, values: usize, slots: i32, valid: i32, bias: usize, rows: i32, scratch: usize, row: usize): void {
   const scores = scratch + 64 * row;
   const state = stateAt(scratch, row);
   const pairs = (rows + 1) >> 1;
@@ -181,7 +181,7 @@ function softmaxRows(scores: usize, state: usize, rows: i32, panels: i32): void 
 }
 
 /** Divides by the normaliser, applies R and E (algorithm.md section 6) and writes the rows. */
-function finish(job: usize, first: i32, rows: i32, slots: i32, block: i32, scratch: usize, row: usize): void {
+export function finish(job: usize, first: i32, rows: i32, slots: i32, block: i32, scratch: usize, row: usize): void {
   const sums = sumsAt(scratch, row);
   const state = stateAt(scratch, row);
   const paper = block >= 0 && int(job, L.RECTIFY) == 1;

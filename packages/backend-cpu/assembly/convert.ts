@@ -2,7 +2,7 @@ import * as L from "../src/job-layout";
 import { at, int } from "./job";
 
 /** Four float16 in the low halves of 32-bit lanes, as f32: exact, subnormals, infinities and NaN included. */
-@inline function widenHalf(h: v128): v128 {
+@inline export function widenHalf(h: v128): v128 {
   const magnitude = v128.and(h, i32x4.splat(0x7fff));
   // Exponent and mantissa move into place; multiplying by 2^112 mends the exponent's bias, subnormals included.
   const number = f32x4.mul(i32x4.shl(magnitude, 13), i32x4.splat(0x77800000));
@@ -29,7 +29,7 @@ export function rowsOf(job: usize, field: i32, first: i32, count: i32, scratch: 
 }
 
 /** Four f32 as bfloat16 in the low halves of the lanes, ties to even, NaN stays NaN. */
-@inline function narrowBrain(x: v128): v128 {
+@inline export function narrowBrain(x: v128): v128 {
   const odd = v128.and(i32x4.shr_u(x, 16), i32x4.splat(1));
   const rounded = i32x4.shr_u(i32x4.add(x, i32x4.add(odd, i32x4.splat(0x7fff))), 16);
   const nan = v128.or(i32x4.shr_u(x, 16), i32x4.splat(0x40));
@@ -37,7 +37,7 @@ export function rowsOf(job: usize, field: i32, first: i32, count: i32, scratch: 
 }
 
 /** Four f32 as float16 in the low halves of the lanes, ties to even. */
-@inline function narrowHalf(x: v128): v128 {
+@inline export function narrowHalf(x: v128): v128 {
   const sign = v128.and(i32x4.shr_u(x, 16), i32x4.splat(0x8000));
   const magnitude = v128.and(x, i32x4.splat(0x7fffffff));
   const odd = v128.and(i32x4.shr_u(magnitude, 13), i32x4.splat(1));

@@ -1,5 +1,7 @@
 import * as L from "../src/job-layout";
+import * as V from "../src/levels/job-layout";
 import { attend } from "./attend";
+import { levelsStep } from "./levels/step";
 import { eigen } from "./eigen";
 import { estimatePaper } from "./estimate-paper";
 import { estimateTail } from "./estimate-tail";
@@ -10,6 +12,7 @@ import { summarize } from "./summarize";
 
 /** Runs one unit of a kernel; returns where to go on with it, 0 when it is done. */
 export function step(op: i32, job: usize, unit: i32, scratch: usize, from: i32): i32 {
+  if (op >= V.OP_CLUSTER) return levelsStep(op, job, unit, scratch, from);
   switch (op) {
     case L.OP_ATTEND:
       return attend(job, unit, scratch, from);

@@ -45,11 +45,16 @@ function transposePanels(from: usize, to: usize, valid: i32, row: usize): void {
 
 /** Four rows become four neighbouring columns of a panel. */
 function transposeFour(from: usize, to: usize, row: usize): void {
-  for (const end = from + row; from < end; from += 16, to += 256) {
-    const a = v128.load(from);
-    const b = v128.load(from + row);
-    const c = v128.load(from + row * 2);
-    const d = v128.load(from + row * 3);
+  transposeRows(from, from + row, from + row * 2, from + row * 3, to, row);
+}
+
+/** The same for rows that lie anywhere. */
+export function transposeRows(p: usize, q: usize, r: usize, t: usize, to: usize, row: usize): void {
+  for (const end = p + row; p < end; p += 16, q += 16, r += 16, t += 16, to += 256) {
+    const a = v128.load(p);
+    const b = v128.load(q);
+    const c = v128.load(r);
+    const d = v128.load(t);
     const ab = i32x4.shuffle(a, b, 0, 4, 1, 5);
     const cd = i32x4.shuffle(c, d, 0, 4, 1, 5);
     const AB = i32x4.shuffle(a, b, 2, 6, 3, 7);

@@ -43,7 +43,7 @@ export function strata(job: usize, block: i32, scratch: usize): void {
 }
 
 /** to = rows about their mean; the two may be the same. Row by row: columns of a block share few cache sets. */
-function centre(from: usize, to: usize, count: i32, mean: usize, row: usize): void {
+export function centre(from: usize, to: usize, count: i32, mean: usize, row: usize): void {
   fill(mean, row, 0);
   addAll(from, count, row, mean);
   scaleRow(mean, 1 / <f32>count, row);
@@ -61,7 +61,7 @@ function centre(from: usize, to: usize, count: i32, mean: usize, row: usize): vo
  *
  * The rows stay as they are, about the mean of the block: with mean u, X^T X w = sum y (row - u), y = w . row - w . u.
  */
-function principalAxis(pointers: usize, count: i32, part: bool, work: usize, row: usize, steps: i32): void {
+export function principalAxis(pointers: usize, count: i32, part: bool, work: usize, row: usize, steps: i32): void {
   const w = work + row;
   const next = work + row * 2;
   const mean = work + row * 3;
@@ -91,7 +91,7 @@ function principalAxis(pointers: usize, count: i32, part: bool, work: usize, row
  * The half of the list with the smaller projections comes first (ties: lower token), both halves in token order.
  * No sort: the projection at the cut is found by bisection over the ordered bits.
  */
-function split(list: usize, length: i32, count: i32, values: usize): void {
+export function split(list: usize, length: i32, count: i32, values: usize): void {
   const half = length >> 1;
   const upper = values + 512;
   for (let r = 0; r < count; r++) {

@@ -30,7 +30,7 @@ export function summarize(job: usize, block: i32, scratch: usize): void {
 }
 
 /** Byte offsets of the stratum's rows; the last one is repeated up to a multiple of 4. */
-function offsets(tokens: usize, count: i32, first: i32, row: usize, out: usize): void {
+export function offsets(tokens: usize, count: i32, first: i32, row: usize, out: usize): void {
   for (let r = 0; r < ((count + 3) & ~3); r++) {
     const token = load<i32>(tokens + (<usize>min(r, count - 1) << 2)) - first;
     store<u32>(out + (<usize>r << 2), <u32>token * <u32>row);
@@ -73,7 +73,7 @@ function summary(
  * p at `weights`; returns m = L - s a.k~ in the form log sum exp(z - top) - sum p (z - top), which keeps its digits
  * however large the logits are.
  */
-function softmax(job: usize, count: i32, keys: usize, anchor: usize, rows: usize, weights: usize, row: usize): f32 {
+export function softmax(job: usize, count: i32, keys: usize, anchor: usize, rows: usize, weights: usize, row: usize): f32 {
   const scale = f32x4.splat(float(job, L.SCALE));
   const padded = (count + 3) & ~3;
   let top = f32x4.splat(LOWEST);
@@ -109,7 +109,7 @@ function softmax(job: usize, count: i32, keys: usize, anchor: usize, rows: usize
 }
 
 /** out = sum p_r row_r */
-function mean(source: usize, rows: usize, count: i32, weights: usize, out: usize, row: usize): void {
+export function mean(source: usize, rows: usize, count: i32, weights: usize, out: usize, row: usize): void {
   for (let x: usize = 0; x < row; x += 64) {
     let a = f32x4.splat(0), b = f32x4.splat(0), c = f32x4.splat(0), d = f32x4.splat(0);
     const base = source + x;
@@ -129,7 +129,7 @@ function mean(source: usize, rows: usize, count: i32, weights: usize, out: usize
 }
 
 /** sum p_r (row_r - centre)^2, element by element at `out` unless that is 0; returns the sum over elements. */
-function secondMoments(source: usize, rows: usize, count: i32, weights: usize, centre: usize, out: usize, row: usize): f32 {
+export function secondMoments(source: usize, rows: usize, count: i32, weights: usize, centre: usize, out: usize, row: usize): f32 {
   let total = f32x4.splat(0);
   for (let x: usize = 0; x < row; x += 64) {
     const at = centre + x;

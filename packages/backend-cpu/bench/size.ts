@@ -93,8 +93,6 @@ export async function measureSize(
     skipped.push("relaxed SIMD: this engine has none (Node 20 needs --experimental-wasm-relaxed-simd)");
   // Slow contenders take part in a few rounds only.
   const few = tokens > 4096 ? 1 : options.rounds;
-  const plain = await runner("plain", specOf("dense", tokens, headDim), io);
-  contenders.push({ name: "plain TypeScript dense", run: plain, rounds: Math.min(few, 3) });
 
   const peers = options.withPeers ? await peersOf(given, skipped) : [];
   const agreement: Record<string, number> = {};

@@ -41,12 +41,6 @@ export function targetsOf(result: SizeResult, kernel: "simd" | "relaxed"): Targe
       unit: "x",
     },
     {
-      what: "dense against plain TypeScript",
-      target: 7,
-      achieved: ratio("plain TypeScript dense", dense.total),
-      unit: "x",
-    },
-    {
       what: "80 % dropped, rate per computed block",
       target: 97,
       achieved: percent(rate("none 80") / rate("dense")),

@@ -1,12 +1,11 @@
 import type { AttentionSpec } from "@spaattn/attention";
 import { compilePlan } from "@spaattn/attention";
 import type { HostTensor } from "@spaattn/core";
-import type { Batch, Control, Device, Engine } from "../src/device/device.js";
-import { InlineDevice } from "../src/device/inline.js";
+import type { Batch, Control, Crew, Engine } from "../src/crew/crew.js";
+import { InlineCrew } from "../src/crew/inline.js";
 import { execute } from "../src/execute.js";
 import { fuse } from "../src/fuse.js";
 import { OP_ATTEND, OP_PACK } from "../src/job-layout.js";
-import { plainEngine } from "../src/plain/engine.js";
 import { newMemory, wasmEngine } from "../src/wasm/engine.js";
 import { compiled, type KernelKind } from "../src/wasm/module.js";
 
@@ -27,8 +26,8 @@ export const cpuNow = (): number => {
   return (user + system) / 1000;
 };
 
-/** The backend's own device on this thread, with the CPU time of every kernel added up. */
-class TimedDevice extends InlineDevice implements Device {
+/** The backend's own crew on this thread, with the CPU time of every kernel added up. */
+class TimedCrew extends InlineCrew implements Crew {
   readonly byOp = new Map<number, number>();
 
   override async run(batch: Batch, control: Control): Promise<void> {
@@ -43,7 +42,7 @@ const engines = new Map<KernelKind, Engine>();
 async function engineOf(kernel: KernelKind): Promise<Engine> {
   const known = engines.get(kernel);
   if (known) return known;
-  const engine = kernel === "plain" ? plainEngine() : await wasmEngine(await compiled(kernel, false), newMemory(false));
+  const engine = await wasmEngine(await compiled(kernel, false), newMemory(false));
   engines.set(kernel, engine);
   return engine;
 }
@@ -60,14 +59,14 @@ export async function runner(
   const work = fuse(plan)!;
   const engine = await engineOf(kernel);
   return async () => {
-    const device = new TimedDevice(engine);
+    const crew = new TimedCrew(engine);
     const start = cpuNow();
-    await execute(work, { ...plan.constants, ...io } as never, [device], 1.5e9, {});
+    await execute(work, { ...plan.constants, ...io } as never, [crew], 1.5e9, {});
     const total = cpuNow() - start;
-    const of = (op: number) => device.byOp.get(op) ?? 0;
+    const of = (op: number) => crew.byOp.get(op) ?? 0;
     const attend = of(OP_ATTEND);
     const pack = of(OP_PACK);
-    const all = [...device.byOp.values()].reduce((sum, ms) => sum + ms, 0);
+    const all = [...crew.byOp.values()].reduce((sum, ms) => sum + ms, 0);
     return { total, attend, pack, estimate: all - attend - pack };
   };
 }

@@ -6,5 +6,6 @@ export const CAPABILITIES: Capabilities = {
   headDims: { multipleOf: 16, max: 256 },
   blockSizes: [64, 128],
   strata: ["local", "eigen", "contiguous"],
+  rectify: ["none", "paper", "tail", "levels"],
   encode: false,
 };

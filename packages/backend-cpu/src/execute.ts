@@ -1,48 +1,71 @@
 import type { RunOptions, StepTiming } from "@spaattn/attention";
-import type { Device } from "./device/device.js";
+import type { Crew } from "./crew/crew.js";
 import * as L from "./job-layout.js";
 import { writeJob } from "./parameters.js";
 import { Progress } from "./progress.js";
-import { SLOTS } from "./slots.js";
+import { SLOTS, type Slot, type SlotName, slotBytes } from "./slots.js";
 import { loadHead, type RowRange, storedBytes, storeHead, type Tensors } from "./transfer.js";
 import { longestFirst, unitsOf } from "./units.js";
-import { planWindow, type Window } from "./window.js";
+import { placeWindow, planWindow, type Window } from "./window.js";
 import type { Phase, Work } from "./work.js";
 
-/** A share of the work that one device does in one go: some heads, and the same row range of each. */
+/** A share of the work that one crew does in one go: some heads, and the same row range of each. */
 interface Share {
   readonly heads: readonly number[];
   readonly range: RowRange;
 }
 
-/** Runs work head by head on the devices, each taking the next share when it is free. */
+/** Tensors `[batch, heads, ...]` that lie in the crew's memory already, by slot: addresses. */
+export type Direct = ReadonlyMap<SlotName, number>;
+
+/** Runs work head by head on the crews, each taking the next share when it is free. */
 export async function execute(
   work: Work,
   tensors: Tensors,
-  devices: readonly Device[],
+  crews: readonly Crew[],
   limit: number,
   options: RunOptions,
 ): Promise<StepTiming[]> {
   const { geometry } = work.parameters;
   const all = geometry.batch * geometry.heads;
-  const window = planWindow(work, devices[0].threads, limit, Math.ceil(all / devices.length));
-  const usable = devices.slice(0, Math.max(1, Math.floor(limit / window.bytes)));
+  const window = planWindow(work, crews[0].threads, limit, Math.ceil(all / crews.length));
+  const usable = crews.slice(0, Math.max(1, Math.floor(limit / window.bytes)));
   const shares = cut(all, window.heads, usable.length, work.parameters.n);
   const progress = new Progress(work, shares.length, options);
-  const serve = async (device: Device) => {
-    await device.reserve(window.bytes);
-    for (let share = shares.shift(); share; share = shares.shift())
-      await new ShareRun(work, tensors, device, window, share, progress).run();
+  const serve = async (crew: Crew) => {
+    const at = await crew.claim(window.bytes);
+    try {
+      const placed = placeWindow(window, at);
+      for (let share = shares.shift(); share; share = shares.shift())
+        await new ShareRun(work, tensors, crew, placed, share, progress).run();
+    } finally {
+      crew.release(at);
+    }
   };
   const served = await Promise.allSettled(usable.map(serve));
   for (const result of served) if (result.status === "rejected") throw result.reason;
   return progress.timings();
 }
 
-/** Heads in windows; rows as well where there are fewer windows than devices. */
-function cut(heads: number, perWindow: number, devices: number, rows: number): Share[] {
+/** Runs work on tensors in the memory of one crew; `window` is memory planned with the same `direct` slots. */
+export async function executeInPlace(
+  work: Work,
+  tensors: Tensors,
+  direct: Direct,
+  crew: Crew,
+  window: Window,
+  options: RunOptions,
+): Promise<void> {
+  const { geometry } = work.parameters;
+  const shares = cut(geometry.batch * geometry.heads, window.heads, 1, work.parameters.n);
+  const progress = new Progress(work, shares.length, options);
+  for (const share of shares) await new ShareRun(work, tensors, crew, window, share, progress, direct).run();
+}
+
+/** Heads in windows; rows as well where there are fewer windows than crews. */
+function cut(heads: number, perWindow: number, crews: number, rows: number): Share[] {
   const windows = Math.ceil(heads / perWindow);
-  const parts = Math.min(rows, Math.max(1, Math.ceil(devices / windows)));
+  const parts = Math.min(rows, Math.max(1, Math.ceil(crews / windows)));
   const shares: Share[] = [];
   for (let first = 0; first < heads; first += perWindow) {
     const list = Array.from({ length: Math.min(perWindow, heads - first) }, (_, i) => first + i);
@@ -58,10 +81,11 @@ class ShareRun {
   constructor(
     readonly work: Work,
     readonly tensors: Tensors,
-    readonly device: Device,
+    readonly crew: Crew,
     readonly window: Window,
     readonly share: Share,
     readonly progress: Progress,
+    readonly direct: Direct = new Map(),
   ) {}
 
   async run(): Promise<void> {
@@ -85,6 +109,14 @@ class ShareRun {
     return this.window.headsAt + index * this.window.headBytes;
   }
 
+  /** Where the slot of a head lies, the `index`-th of this window. */
+  #slotAt(name: SlotName, head: number, index: number): number {
+    const slot: Slot = SLOTS[name];
+    const whole = this.direct.get(name);
+    if (whole !== undefined) return whole + head * slotBytes(slot, this.work.parameters);
+    return this.#headAt(index) + this.window.offsets.get(name)!;
+  }
+
   #jobAt(index: number): number {
     return this.window.jobsAt + index * L.JOB_BYTES;
   }
@@ -93,12 +125,11 @@ class ShareRun {
     const { parameters } = this.work;
     const { heads } = parameters.geometry;
     this.share.heads.forEach((head, index) => {
-      this.device.write(this.#jobAt(index), L.JOB_BYTES, (bytes) => {
+      this.crew.write(this.#jobAt(index), L.JOB_BYTES, (bytes) => {
         bytes.fill(0);
         const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
         writeJob(view, parameters, Math.floor(head / heads), head % heads, groupFirst, groupCount);
-        for (const [slot, offset] of this.window.offsets)
-          view.setInt32(SLOTS[slot].field, this.#headAt(index) + offset, true);
+        for (const slot of this.work.slots) view.setInt32(SLOTS[slot].field, this.#slotAt(slot, head, index), true);
       });
     });
   }
@@ -106,9 +137,10 @@ class ShareRun {
   #load(): void {
     for (const transfer of this.work.loads)
       this.share.heads.forEach((head, index) => {
-        const at = this.#headAt(index) + this.window.offsets.get(transfer.slot)!;
+        if (this.direct.has(transfer.slot)) return;
+        const at = this.#slotAt(transfer.slot, head, index);
         const { length } = storedBytes(this.work, transfer, { first: 0, end: this.work.parameters.n });
-        this.device.write(at, length, (bytes) => loadHead(this.work, transfer, this.tensors, head, bytes));
+        this.crew.write(at, length, (bytes) => loadHead(this.work, transfer, this.tensors, head, bytes));
       });
   }
 
@@ -116,14 +148,14 @@ class ShareRun {
     for (const transfer of this.work.stores)
       for (const [index, head] of this.share.heads.entries()) {
         const { at, length } = storedBytes(this.work, transfer, this.share.range);
-        if (length === 0) continue;
-        const from = this.#headAt(index) + this.window.offsets.get(transfer.slot)! + at;
-        await this.device.read(from, length, (bytes) => storeHead(this.work, transfer, this.tensors, head, at, bytes));
+        if (length === 0 || this.direct.has(transfer.slot)) continue;
+        const from = this.#slotAt(transfer.slot, head, index) + at;
+        await this.crew.read(from, length, (bytes) => storeHead(this.work, transfer, this.tensors, head, at, bytes));
       }
   }
 
   async #phase(phase: Phase, groupCount: number, rows: RowRange): Promise<void> {
-    const { work, device, window, progress } = this;
+    const { work, crew, window, progress } = this;
     const { heads } = work.parameters.geometry;
     const pairs: number[] = [];
     const lists: { first: number; units: number[] }[] = this.share.heads.map((head, index) => {
@@ -139,15 +171,16 @@ class ShareRun {
     const { tasksAt, scratchAt, scratchBytes } = window;
     const batch = { op: phase.op, tasks: Int32Array.from(pairs), tasksAt, scratchAt, scratchBytes };
     const part = phase.grouped ? (rows.end - rows.first) / (this.share.range.end - this.share.range.first) : 1;
-    await progress.phase(phase, part, pairs.length / 2, (control) => device.run(batch, control));
+    await progress.phase(phase, part, pairs.length / 2, (control) => crew.run(batch, control));
   }
 
   async #sortTiles(lists: { units: number[] }[], rows: RowRange): Promise<void> {
-    const offset = this.window.offsets.get("counts")!;
-    for (const [index, list] of lists.entries())
-      await this.device.read(this.#headAt(index) + offset + 4 * rows.first, 4 * (rows.end - rows.first), (bytes) => {
+    for (const [index, list] of lists.entries()) {
+      const at = this.#slotAt("counts", this.share.heads[index], index);
+      await this.crew.read(at + 4 * rows.first, 4 * (rows.end - rows.first), (bytes) => {
         const counts = new Int32Array(bytes.slice().buffer);
         list.units = longestFirst(list.units, this.work.parameters, (row) => counts[row - rows.first]);
       });
+    }
   }
 }

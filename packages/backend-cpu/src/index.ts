@@ -1,1 +1,2 @@
 export { type CpuOptions, cpu } from "./provider.js";
+export { enableRelaxedSimd } from "./relaxed.js";

@@ -59,7 +59,8 @@ export function makeParameters(
 
 const DTYPES: Readonly<Record<FloatDType, number>> = { f32: 0, f16: 1, bf16: 2 };
 const STRATA = { local: 0, eigen: 1, contiguous: 2 } as const;
-const RECTIFY = { none: 0, paper: 1, tail: 2 } as const;
+/** Levels have a program of their own. */
+const RECTIFY = { none: 0, paper: 1, tail: 2, levels: 0 } as const;
 
 /** Writes the fields of one head's job that are no pointers; `groupFirst` and `groupCount` as the window has them. */
 export function writeJob(

@@ -1,11 +1,12 @@
 import type { RunOptions, StepKind, StepTiming } from "@spaattn/attention";
-import type { Control } from "./device/device.js";
+import type { Control } from "./crew/crew.js";
 import { OP_ATTEND } from "./job-layout.js";
+import { OP_ATTEND_LISTS } from "./levels/job-layout.js";
 import type { Phase, Work } from "./work.js";
 
 /** Attention takes about this many times as long as any other phase. */
 const ATTEND_WEIGHT = 20;
-const weight = ({ op }: Phase): number => (op === OP_ATTEND ? ATTEND_WEIGHT : 1);
+const weight = ({ op }: Phase): number => (op === OP_ATTEND || op === OP_ATTEND_LISTS ? ATTEND_WEIGHT : 1);
 const INTERVAL_MS = 100;
 
 /** Adds up what is done and how long it took, and tells the caller a few times a second. */
@@ -18,7 +19,7 @@ export class Progress {
   #said = 0;
 
   constructor(
-    work: Work,
+    work: Pick<Work, "phases">,
     shares: number,
     readonly options: RunOptions,
   ) {

@@ -4,7 +4,7 @@ import type { Transfer, Work } from "./work.js";
 
 export type Tensors = Readonly<Record<string, HostTensor>>;
 
-/** Query blocks `[first, end)` of a head, when several devices share one. */
+/** Query blocks `[first, end)` of a head, when several crews share one. */
 export interface RowRange {
   readonly first: number;
   readonly end: number;
@@ -56,7 +56,7 @@ export function storedBytes(work: Work, { slot: name }: Transfer, range: RowRang
   return { at: row(range.first) * rowBytes, length: (row(range.end) - row(range.first)) * rowBytes };
 }
 
-/** Copies what `storedBytes` named from the device into the caller's tensor. */
+/** Copies what `storedBytes` named from the crew into the caller's tensor. */
 export function storeHead(
   work: Work,
   transfer: Transfer,

@@ -4,7 +4,7 @@ import { scratchBytes } from "./scratch.js";
 import { SLOTS, type Slot, type SlotName, slotBytes } from "./slots.js";
 import type { Work } from "./work.js";
 
-/** Where everything of one window of heads lies in the memory of a device. */
+/** Where everything of one window of heads lies, from the address the window is given. */
 export interface Window {
   /** Heads at a time. */
   readonly heads: number;
@@ -21,12 +21,7 @@ export interface Window {
   readonly bytes: number;
 }
 
-/** First bytes of the memory: the counters threads share. Address 0 stays free, it means "absent". */
-export const CONTROL_BYTES = 1024;
 const align = (bytes: number) => Math.ceil(bytes / 64) * 64;
-
-/** Vector loops may read a few rows past the last tensor. */
-const SLACK_BYTES = 8192;
 
 /** Windows past this size gain nothing; several small heads share one, so that threads have enough to do. */
 const COMFORTABLE_BYTES = 192 * 2 ** 20;
@@ -36,7 +31,14 @@ const COMFORTABLE_BYTES = 192 * 2 ** 20;
  *
  * @throws SpaAttnError `OutOfMemory` with the sizes named when one head does not fit.
  */
-export function planWindow(work: Work, threads: number, limit: number, allHeads: number): Window {
+export function planWindow(
+  work: Work,
+  threads: number,
+  limit: number,
+  allHeads: number,
+  /** Slots whose tensors lie elsewhere. */
+  direct: (name: SlotName) => boolean = () => false,
+): Window {
   const { parameters } = work;
   const scratch = scratchBytes(parameters);
   const taskBytes = (heads: number) => 8 * heads * mostUnits(work);
@@ -44,19 +46,20 @@ export function planWindow(work: Work, threads: number, limit: number, allHeads:
     const offsets = new Map<SlotName, number>();
     let headBytes = 0;
     for (const name of work.slots) {
+      if (direct(name)) continue;
       offsets.set(name, headBytes);
       const slot: Slot = SLOTS[name];
       const share = slot.grouped ? groups / parameters.groups : 1;
       headBytes += align(Math.ceil(slotBytes(slot, parameters) * share));
     }
-    const tasksAt = CONTROL_BYTES + threads * scratch;
+    const tasksAt = align(threads * scratch);
     const jobsAt = align(tasksAt + taskBytes(heads));
     const headsAt = align(jobsAt + heads * JOB_BYTES);
-    const bytes = headsAt + heads * headBytes + SLACK_BYTES;
+    const bytes = headsAt + heads * headBytes;
     return {
       heads,
       groups,
-      scratchAt: CONTROL_BYTES,
+      scratchAt: 0,
       scratchBytes: scratch,
       tasksAt,
       jobsAt,
@@ -76,6 +79,15 @@ export function planWindow(work: Work, threads: number, limit: number, allHeads:
   );
   return measure(Math.max(1, Math.min(allHeads, 1 + room)), groups);
 }
+
+/** The window at address `at`. */
+export const placeWindow = (window: Window, at: number): Window => ({
+  ...window,
+  scratchAt: at + window.scratchAt,
+  tasksAt: at + window.tasksAt,
+  jobsAt: at + window.jobsAt,
+  headsAt: at + window.headsAt,
+});
 
 /** Units of the longest phase of one head. */
 function mostUnits({ parameters: { geometry: g, n, groups, strata } }: Work): number {

@@ -2,7 +2,7 @@
 import { cpu } from "@spaattn/backend-cpu";
 import { type SuiteOptions, suite } from "./suite.js";
 
-async function check(options: SuiteOptions & { readonly threads: number; readonly kernel: "auto" | "simd" | "plain" }) {
+async function check(options: SuiteOptions & { readonly threads: number; readonly kernel: "auto" | "simd" }) {
   const { threads, kernel, ...what } = options;
   const backend = await cpu.create({ threads, kernel });
   const probe = await cpu.probe();

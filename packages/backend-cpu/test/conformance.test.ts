@@ -38,19 +38,6 @@ describe("SIMD kernels", () => {
   );
 });
 
-describe("plain kernels", () => {
-  it.each(["ragged", "peaked", "strata", "fixed", "whole"])(
-    "pass the small cases in f32 (%s)",
-    (filter) => check({ kernel: "plain" }, { size: "small", dtypes: ["f32"], filter }),
-    120_000,
-  );
-  it.each([...goldenFiles("tiny"), ...goldenFiles("wan22_t2v")])(
-    "%s",
-    (name) => check({ kernel: "plain" }, { goldens: [name] }),
-    120_000,
-  );
-});
-
 describe("relaxed SIMD kernels", () => {
   it("pass the small cases and golden files in an engine that has them", async () => {
     const script = fileURLToPath(new URL("relaxed.mts", import.meta.url));

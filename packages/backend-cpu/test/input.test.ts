@@ -1,10 +1,9 @@
 import { type AttentionSpec, createAttention, makeGeometry } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
 import { HostTensor } from "@spaattn/core";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 
 const SPEC: AttentionSpec = { heads: 1, headDim: 64, visualTokens: 300, blockSize: 64 };
-const KINDS = ["simd", "plain"] as const;
 
 function ones(shape: readonly number[], value = 1): HostTensor<"f32"> {
   const tensor = new HostTensor("f32", shape);
@@ -17,7 +16,8 @@ const io = (tokens = 300) => {
   return { query: ones(shape), key: ones(shape, 0.7), value: ones(shape, 0.5) };
 };
 
-describe.each(KINDS)("inputs of the %s kernels", (kernel) => {
+describe("inputs", () => {
+  const kernel = "simd";
   const attention = async (spec: AttentionSpec = SPEC) =>
     createAttention(await cpu.create({ kernel, threads: 1 }), spec);
 
@@ -87,7 +87,12 @@ describe("options", () => {
   it.each([
     [{ threads: 0 }, /options.threads/],
     [{ memoryLimit: -1 }, /options.memoryLimit/],
-    [{ kernel: "fast" as never }, /options.kernel/],
+    [{ kernel: "fast" as never }, /options.kernel .*got "fast"/],
+    [{ thread: 2 } as never, /options.thread is not known; options has threads/],
+    [{ threads: "2" } as never, /options.threads .*got "2"/],
+    [{ memoryLimit: "1e9" } as never, /options.memoryLimit .*got "1e9"/],
+    [{ sharedMemory: "no" } as never, /options.sharedMemory must be true or false/],
+    [null as never, /options must be an object, got null/],
   ])("%o are refused", async (options, message) => {
     await expect(cpu.create(options)).rejects.toThrow(message);
   });
@@ -95,5 +100,33 @@ describe("options", () => {
   it("name a kernel the engine has not", async () => {
     if (Number(process.versions.node.split(".")[0]) >= 22) return;
     await expect(cpu.create({ kernel: "relaxed" })).rejects.toMatchObject({ code: "BackendUnavailable" });
+  });
+});
+
+describe("a page whose policy forbids WebAssembly", () => {
+  afterEach(() => vi.restoreAllMocks());
+  const forbid = () => {
+    vi.resetModules();
+    vi.spyOn(WebAssembly, "compile").mockRejectedValue(
+      new WebAssembly.CompileError("blocked by content security policy"),
+    );
+    return import("@spaattn/backend-cpu");
+  };
+
+  it("is told that the backend is missing, and what to allow", async () => {
+    const { cpu } = await forbid();
+    expect(await cpu.probe()).toMatchObject({
+      available: false,
+      reason: expect.stringContaining("blocked by content security policy"),
+      remedy: expect.stringContaining("wasm-unsafe-eval"),
+    });
+  });
+
+  it("gets an error with a code where it asked for the kernels by name", async () => {
+    const { cpu } = await forbid();
+    await expect(cpu.create({ kernel: "simd" })).rejects.toMatchObject({
+      code: "BackendUnavailable",
+      remedy: expect.stringContaining("wasm-unsafe-eval"),
+    });
   });
 });

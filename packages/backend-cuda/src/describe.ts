@@ -10,11 +10,11 @@ export function describeStep(step: Step, capability: number, heads: number, geom
     const how = hopper ? "TMA and wgmma, two warpgroups in turns" : "mma.sync and cp.async";
     return { op: step.op, kernel, reason: `compute capability ${capability / 10}: ${how}${chunk}` };
   }
-  const reasons = {
+  const reasons: Readonly<Record<string, string>> = {
     permute: "a gather of whole rows",
     pool: "one pass over query, key and value",
     summarize: "one thread block per key block, power iterations in registers",
     estimate: "float32 products, then one warp per row selects without sorting",
-  } as const;
+  };
   return { op: step.op, kernel: step.op, reason: reasons[step.op] + chunk };
 }

@@ -1,5 +1,5 @@
 import type { BackendProvider, ProbeResult } from "@spaattn/attention";
-import { isSpaAttnError, SpaAttnError } from "@spaattn/core";
+import { checkFields, describeValue, isSpaAttnError, SpaAttnError } from "@spaattn/core";
 import { CudaBackend } from "./backend.js";
 import { CudaDevice, capabilityOf } from "./device.js";
 import type { CudaDriver } from "./driver/driver.js";
@@ -78,9 +78,10 @@ export const cuda: CudaProvider = {
   },
 
   async create(options: CudaOptions = {}): Promise<CudaBackend> {
-    const ordinal = options.device ?? 0;
+    checkFields("options", options, ["device", "library", "driver"]);
+    const { device: ordinal = 0 } = options;
     if (!Number.isSafeInteger(ordinal) || ordinal < 0)
-      throw new RangeError(`options.device must be a non-negative integer, got ${ordinal}`);
+      throw new RangeError(`options.device must be a non-negative integer, got ${describeValue(ordinal)}`);
     const driver = await openDriver(options);
     const found = obstacle(driver, ordinal);
     if (found)

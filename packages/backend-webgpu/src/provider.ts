@@ -1,9 +1,18 @@
 import type { BackendProvider, ProbeResult } from "@spaattn/attention";
-import { isSpaAttnError } from "@spaattn/core";
+import { checkFields, checkFlag, describeValue, isSpaAttnError } from "@spaattn/core";
 import { requestAdapter, requestDevice } from "./adapter.js";
 import { WebGpuBackend } from "./backend.js";
 import { Device } from "./device.js";
 import type { WebGpuOptions } from "./options.js";
+
+const FIELDS: readonly (keyof WebGpuOptions)[] = [
+  "device",
+  "powerPreference",
+  "dawn",
+  "withoutFeatures",
+  "defaultLimits",
+  "maxDispatchFlops",
+];
 
 async function probe(): Promise<ProbeResult> {
   try {
@@ -31,8 +40,12 @@ export const webgpu: WebGpuProvider = {
   probe,
   async create(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
     const { device, maxDispatchFlops } = options;
-    if (maxDispatchFlops !== undefined && !(maxDispatchFlops > 0))
-      throw new RangeError(`maxDispatchFlops must be positive, got ${maxDispatchFlops}`);
+    checkFields("options", options, FIELDS);
+    checkFlag("options.defaultLimits", options.defaultLimits);
+    if (maxDispatchFlops !== undefined && !(typeof maxDispatchFlops === "number" && maxDispatchFlops > 0))
+      throw new RangeError(`options.maxDispatchFlops must be positive, got ${describeValue(maxDispatchFlops)}`);
+    if (device !== undefined && typeof device?.createComputePipelineAsync !== "function")
+      throw new TypeError(`options.device must be a GPUDevice, got ${describeValue(device)}`);
     const gpu = device ?? (await requestDevice(options));
     const state = await Device.open(gpu, device === undefined, options);
     // A device that was lost before we got it says so now rather than at the first run.

@@ -5,6 +5,7 @@ import {
   createAttention,
   type Extra,
   maskToDense,
+  type PlanOptions,
   type RunOptions,
   resolveSpec,
 } from "@spaattn/attention";
@@ -32,20 +33,39 @@ export async function evaluate(
 }
 
 /** Runs a spec with the mask given instead of ranked: `mask` is `[b, h, n, n]` u8 over visual blocks. */
-export async function evaluateWithMask(
+export const evaluateWithMask = (
   backend: Backend,
   spec: AttentionSpec,
   inputs: CaseInputs,
   extras: readonly Extra[],
   mask: Uint8Array,
+): Promise<HostResults> => evaluateWith("forced", { maskAsInput: true }, backend, spec, inputs, extras, mask);
+
+/** Runs a spec of rectify "levels" with the choice given instead of made: `[b, h, n, n]` u8. */
+export const evaluateWithChoice = (
+  backend: Backend,
+  spec: AttentionSpec,
+  inputs: CaseInputs,
+  extras: readonly Extra[],
+  choice: Uint8Array,
+): Promise<HostResults> => evaluateWith("choice", { choiceAsInput: true }, backend, spec, inputs, extras, choice);
+
+async function evaluateWith(
+  name: string,
+  options: PlanOptions,
+  backend: Backend,
+  spec: AttentionSpec,
+  inputs: CaseInputs,
+  extras: readonly Extra[],
+  decided: Uint8Array,
 ): Promise<HostResults> {
   const resolved = resolveSpec({ ...spec, extras });
   const { batch, heads, visualBlocks: n } = resolved.geometry;
-  const plan = compilePlan(resolved, { accumulate: backend.capabilities.accumulate, maskAsInput: true });
+  const plan = compilePlan(resolved, { accumulate: backend.capabilities.accumulate, ...options });
   const program = await backend.prepare(plan);
   try {
-    const forced = backend.upload(new Tensor("u8", [batch, heads, n, n], mask));
-    const bindings: Record<string, ReturnType<Backend["allocate"]>> = { forced };
+    const given = backend.upload(new Tensor("u8", [batch, heads, n, n], decided));
+    const bindings: Record<string, ReturnType<Backend["allocate"]>> = { [name]: given };
     for (const [name, tensor] of Object.entries(inputs)) bindings[name] = backend.upload(tensor);
     const outputs: typeof bindings = {};
     for (const [name, { dtype, shape, role }] of Object.entries(plan.tensors))

@@ -30,6 +30,21 @@ if (!existsSync(folder)) {
       240_000,
     );
 
+    // The others are as long as captures are; the CPU backend's tests check them.
+    const small = ["hunyuan_clip", "wan21_t2v_tiny", "wan22_ti2v_a"].map((name) => `levels/${name}.safetensors`);
+    it.each(small.filter((name) => existsSync(folder + name)))(
+      "%s",
+      async (name) => {
+        const backend = await reference.create();
+        const within = (path: string) => open(path.startsWith("../") ? path.slice(3) : `levels/${path}`);
+        const checks = await runGolden(backend, await open(name), { open: within });
+        expect(checks.length).toBeGreaterThan(30);
+        expect(checks.filter(({ ok }) => !ok).map(describeCheck)).toEqual([]);
+        expect(checks.filter(({ skipped }) => skipped).map(describeCheck)).toEqual([]);
+      },
+      240_000,
+    );
+
     it("model grids match their hashes", async () => {
       const grids = JSON.parse(readFileSync(`${folder}curve_model_grids.json`, "utf8"));
       const failed: string[] = [];

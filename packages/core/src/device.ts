@@ -13,6 +13,11 @@ export interface RunOptions {
    * no segments. Called a few times a second at most. What it throws rejects the run.
    */
   readonly onProgress?: (done: number, stage: string) => void;
+  /**
+   * Names the call site: runs of one site may share what a program keeps between runs (rectify "levels" with a `refresh`
+   * above 1 shares a choice). Never give two layers one site.
+   */
+  readonly site?: string | number;
 }
 
 export interface ProgramRunOptions extends RunOptions {

@@ -32,12 +32,13 @@ export class SpaAttnError extends Error {
   }
 }
 
-/** True for a `SpaAttnError`, also one that comes from another copy of this package. */
+/** True for a `SpaAttnError`, also one that comes from another copy of this package or another realm. */
 export const isSpaAttnError = (error: unknown, code?: SpaAttnErrorCode): error is SpaAttnError =>
-  error instanceof Error &&
-  error.name === "SpaAttnError" &&
-  "code" in error &&
-  (code === undefined || error.code === code);
+  typeof error === "object" &&
+  error !== null &&
+  (error as Error).name === "SpaAttnError" &&
+  typeof (error as SpaAttnError).code === "string" &&
+  (code === undefined || (error as SpaAttnError).code === code);
 
 /** Throws `SpaAttnError("Aborted")` when the signal has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -1,3 +1,5 @@
+export * from "./callbacks.js";
+export * from "./check.js";
 export * from "./convert.js";
 export * from "./device.js";
 export * from "./dtype.js";

@@ -1,3 +1,4 @@
+import { binaryKind, describeValue } from "./check.js";
 import { convert, toFloat32 } from "./convert.js";
 import { allocateArray, arrayClass, byteSize, type DType, type HostArrays, isDType, type TypedArray } from "./dtype.js";
 import { SpaAttnError } from "./errors.js";
@@ -29,6 +30,9 @@ export const byteLength = (spec: TensorSpec): number => elementCount(spec.shape)
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, i) => size === b[i]);
 
+// In the registry of all realms, so that copies of this package know each other's tensors.
+const BRAND = Symbol.for("@spaattn/core HostTensor");
+
 /** A tensor in ordinary memory. */
 export class HostTensor<D extends DType = DType> implements Tensor {
   readonly dtype: D;
@@ -41,16 +45,16 @@ export class HostTensor<D extends DType = DType> implements Tensor {
    * @throws RangeError when its length differs from the shape's.
    */
   constructor(dtype: D, shape: readonly number[], data?: HostArrays[D]) {
-    if (!isDType(dtype)) throw new TypeError(`dtype must be one of f32, f16, bf16, i32, u8, got ${String(dtype)}`);
+    if (!isDType(dtype))
+      throw new TypeError(`dtype must be one of f64, f32, f16, bf16, i32, u16, u8, got ${describeValue(dtype)}`);
+    if (!Array.isArray(shape)) throw new TypeError(`shape must be a list of sizes, got ${describeValue(shape)}`);
     shape.forEach((size, i) => {
       if (!Number.isSafeInteger(size) || size < 0)
-        throw new RangeError(`shape[${i}] must be a non-negative integer, got ${size}`);
+        throw new RangeError(`shape[${i}] must be a non-negative integer, got ${describeValue(size)}`);
     });
     const length = elementCount(shape);
-    if (data && !(data instanceof arrayClass(dtype)))
-      throw new TypeError(
-        `data of a ${dtype} tensor must be a ${arrayClass(dtype).name}, got ${data.constructor.name}`,
-      );
+    if (data !== undefined && binaryKind(data) !== arrayClass(dtype).name)
+      throw new TypeError(`data of a ${dtype} tensor must be a ${arrayClass(dtype).name}, got ${describeValue(data)}`);
     if (data && data.length !== length)
       throw new RangeError(`data has ${data.length} elements, but shape [${shape.join(", ")}] needs ${length}`);
     this.dtype = dtype;
@@ -96,4 +100,8 @@ export class HostTensor<D extends DType = DType> implements Tensor {
   }
 }
 
-export const isHostTensor = (tensor: Tensor): tensor is HostTensor => tensor instanceof HostTensor;
+Object.defineProperty(HostTensor.prototype, BRAND, { value: true });
+
+/** True for a host tensor, also one made by another copy of this package. */
+export const isHostTensor = (tensor: Tensor): tensor is HostTensor =>
+  typeof tensor === "object" && tensor !== null && BRAND in tensor;

@@ -1,3 +1,15 @@
+export type {
+  GeneratedVideo,
+  GenerateOptions,
+  GenerationDefaults,
+  ImageInput,
+  ImagePlanes,
+  StepInfo,
+  TextFeatures,
+} from "./generate/options.js";
+export { type PipelineOptions, WanPipeline } from "./generate/pipeline.js";
+export type { Progress, Stage } from "./generate/progress.js";
+export type { SparseOptions } from "./generate/sparse.js";
 export { guidanceFactors, guide, needsNegative } from "./guidance.js";
 export { imageToClip, imageToPlanes } from "./image/preprocess.js";
 export { type ResizeFilter, type ResizeLibrary, type RgbImage, resize } from "./image/resize.js";

@@ -16,5 +16,6 @@ export { isCapture, readCapture } from "./capture/read.js";
 export { captureContents } from "./capture/write.js";
 export { type Clip, checkClip, clipFrame } from "./clip/clip.js";
 export { encodePng, type Picture } from "./clip/png.js";
+export { type Npz, npzChunks, openNpz } from "./npy/npz.js";
 export { readNpy } from "./npy/read.js";
 export { encodeNpy, npyChunks } from "./npy/write.js";

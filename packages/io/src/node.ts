@@ -1,6 +1,8 @@
 export {
+  checkWritable,
   type FileSource,
   fileSource,
+  isSameFile,
   type WriteOptions,
   withSafetensors,
   writeFileWhole,
@@ -8,4 +10,5 @@ export {
 } from "@spaattn/weights/node";
 export * from "./node/capture-files.js";
 export * from "./node/read-clip.js";
-export { type WriteClipOptions, writeClip } from "./node/sharp-clip.js";
+
+export { type WriteClipOptions, writeClip } from "./node/write-clip.js";

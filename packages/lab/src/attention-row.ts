@@ -10,6 +10,7 @@ export const ROW_EXTRAS: Readonly<Record<Mode, readonly Extra[]>> = {
   none: [],
   paper: ["factor", "probabilities", "gain"],
   tail: ["anchor", "order", "strataKey", "strataMass", "bias"],
+  levels: ["anchor", "order", "cluster", "nodeKey", "nodeMass", "rowCounts", "rowIndices", "rowBias"],
 };
 
 /**
@@ -25,6 +26,7 @@ export function attentionRow(run: ModeRun, inputs: LabInputs, head: number, posi
   const row = new RowBuilder(run, inputs, head, position);
   if (run.mode === "dense") return row.dense();
   if (run.mode === "none") return row.sparse();
+  if (run.mode === "levels") return row.levels();
   return run.mode === "paper" ? row.paper() : row.tail();
 }
 
@@ -129,6 +131,33 @@ class RowBuilder {
       const members = Array.from(order.subarray(u * slots, (u + 1) * slots)).filter((token) => token < visualTokens);
       this.#spread(weights, members, share, anchor, keys.subarray(u * headDim, (u + 1) * headDim), mass[u]);
     }
+    return weights;
+  }
+
+  levels(): Float32Array {
+    const { visualBlocks: n, visualTokens, blockSize, headDim: d } = this.#geometry;
+    const [clusters, rows] = [this.run.tensors.nodeKey.shape[2], this.run.tensors.nodeKey.shape[3]];
+    const group = this.#plane("cluster", n)[this.#block];
+    const keys = this.#plane("nodeKey", clusters * rows * d).subarray(group * rows * d);
+    const stride = this.run.tensors.rowIndices.shape[3];
+    const first = this.#block * stride;
+    const count = this.#plane("rowCounts", n)[this.#block];
+    const listed = this.#plane("rowIndices", n * stride).subarray(first, first + count);
+    const bias = this.#plane("rowBias", n * stride).subarray(first);
+    const exact = this.#exactLogits();
+    const pseudo = Float64Array.from(listed, (row, at) => this.#logit(keys, row * d) + bias[at]);
+    const all = softmax(concat(exact, pseudo));
+    const weights = Float32Array.from(all.subarray(0, exact.length));
+    const order = this.#plane("order", n * blockSize);
+    const anchor = this.#plane("anchor", clusters * d).subarray(group * d, (group + 1) * d);
+    const mass = this.#plane("nodeMass", clusters * rows).subarray(group * rows);
+    listed.forEach((row, at) => {
+      const level = Math.floor(Math.log2(row / n + 1));
+      const [u, slots] = [row - n * (2 ** level - 1), blockSize / 2 ** level];
+      const members = Array.from(order.subarray(u * slots, (u + 1) * slots)).filter((token) => token < visualTokens);
+      const share = all[exact.length + at];
+      this.#spread(weights, members, share, anchor, keys.subarray(row * d, (row + 1) * d), mass[row]);
+    });
     return weights;
   }
 

@@ -2,7 +2,7 @@ import type { Backend, RunReport } from "@spaattn/attention";
 import { throwIfAborted } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 import { measureQuality, type Quality } from "./metrics.js";
-import type { Mode, SelectionOptions } from "./modes.js";
+import { dropRateOf, type Mode, type SelectionOptions } from "./modes.js";
 import { type ModeRun, runMode, type WorkOptions } from "./run-mode.js";
 
 /** One line of a comparison. */
@@ -10,6 +10,10 @@ export interface CompareRow {
   readonly mode: Mode;
   /** 0 for dense. */
   readonly dropRate: number;
+  /** The share of dense cost that was asked for; null where a drop rate was. */
+  readonly budget: number | null;
+  /** Rows in the softmax as a share of dense attention's: exact blocks, and summaries. */
+  readonly cost: number;
   /** Share of visual blocks computed, mean over heads. */
   readonly density: number;
   /** Relative L2 error against dense attention over the visual rows. */
@@ -30,10 +34,12 @@ export interface CompareRow {
 }
 
 export interface CompareOptions extends SelectionOptions, WorkOptions {
-  /** Default none, paper, tail; dense always runs. */
+  /** Default none, paper, tail, and levels where budgets are given; dense always runs. */
   readonly modes?: readonly Exclude<Mode, "dense">[];
-  /** Default [0.8]. */
+  /** Default [0.8], or none where there are budgets. */
   readonly dropRates?: readonly number[];
+  /** Shares of dense cost: every mode gets the drop rate that costs as much, levels the budget itself. */
+  readonly budgets?: readonly number[];
   /** Runs per row, of which the median time counts; default 1. */
   readonly repeats?: number;
 }
@@ -47,19 +53,45 @@ export interface Comparison {
   readonly headQuality: readonly (readonly Quality[])[];
 }
 
+/** The stages that are neither attention nor moving tokens. */
+const ESTIMATION = [
+  ...(["pool", "summarize", "estimate"] as const),
+  ...(["cluster", "nodes", "errors", "choose", "gather"] as const),
+];
+
+interface Job {
+  readonly mode: Mode;
+  readonly dropRate: number;
+  readonly budget?: number;
+}
+
+/** Every mode at every drop rate and every budget. A backend without levels is not asked for them by default. */
+function jobsOf({ capabilities }: Backend, inputs: LabInputs, options: CompareOptions): Job[] {
+  const { budgets = [], dropRates = budgets.length > 0 ? [] : [0.8] } = options;
+  const hasLevels = budgets.length > 0 && (capabilities.rectify?.includes("levels") ?? false);
+  const modes = options.modes ?? (["none", "paper", "tail", ...(hasLevels ? (["levels"] as const) : [])] as const);
+  const blockSize = inputs.spec.blockSize ?? 128;
+  return [
+    ...dropRates.flatMap((dropRate) => modes.map((mode) => ({ mode, dropRate }))),
+    ...budgets.flatMap((budget) =>
+      modes.map((mode) => ({ mode, dropRate: dropRateOf(mode, budget, blockSize, options), budget })),
+    ),
+  ];
+}
+
 /**
  * Runs dense attention once and every mode at every drop rate, and measures each against dense.
  *
  * Rejects with `Aborted` when the signal fires.
  */
 export async function compare(backend: Backend, inputs: LabInputs, options: CompareOptions = {}): Promise<Comparison> {
-  const { modes = ["none", "paper", "tail"], dropRates = [0.8], repeats = 1, onProgress } = options;
-  const jobs = dropRates.flatMap((dropRate) => modes.map((mode) => ({ mode, dropRate })));
+  const { repeats = 1, onProgress } = options;
+  const jobs = jobsOf(backend, inputs, options);
   // Dense takes about as long as everything at five drop rates, so weigh progress by expected work.
   const weights = [1, ...jobs.map(({ dropRate }) => 1 - dropRate + 0.05)];
   const total = weights.reduce((sum, x) => sum + x, 0);
   let done = 0;
-  const measure = async (mode: Mode, dropRate: number, weight: number) => {
+  const measure = async ({ mode, dropRate, budget }: Job, weight: number) => {
     const times: number[] = [];
     let run: ModeRun | undefined;
     for (let i = 0; i < repeats; i++) {
@@ -70,6 +102,7 @@ export async function compare(backend: Backend, inputs: LabInputs, options: Comp
       throwIfAborted(options.signal);
       run = await runMode(backend, inputs, mode, dropRate, {
         ...options,
+        ...(budget === undefined ? {} : { levels: { ...options.levels, budget } }),
         onProgress: (share) => onProgress?.((base + (weight * share) / repeats) / total, what),
       });
       times.push(run.report.ms);
@@ -78,15 +111,15 @@ export async function compare(backend: Backend, inputs: LabInputs, options: Comp
     return { run: run!, ms: median(times) };
   };
 
-  const dense = await measure("dense", 0, weights[0]);
+  const dense = await measure({ mode: "dense", dropRate: 0 }, weights[0]);
   const same = measureQuality(dense.run.output, dense.run.output, inputs);
   const rows = [toRow(dense.run, dense.ms, dense.ms, same.all, same.heads, inputs)];
   const runs: ModeRun[] = [];
   const headQuality: Quality[][] = [];
   for (const [i, job] of jobs.entries()) {
-    const { run, ms } = await measure(job.mode, job.dropRate, weights[i + 1]);
+    const { run, ms } = await measure(job, weights[i + 1]);
     const quality = measureQuality(run.output, dense.run.output, inputs);
-    rows.push(toRow(run, ms, dense.ms, quality.all, quality.heads, inputs));
+    rows.push(toRow(run, ms, dense.ms, quality.all, quality.heads, inputs, job.budget));
     runs.push(run);
     headQuality.push(quality.heads);
   }
@@ -107,6 +140,7 @@ function toRow(
   all: Quality,
   heads: readonly Quality[],
   inputs: LabInputs,
+  budget?: number,
 ): CompareRow {
   const stages = stageShares(run.report);
   const worst = heads
@@ -116,13 +150,15 @@ function toRow(
   return {
     mode: run.mode,
     dropRate: run.dropRate,
+    budget: budget ?? null,
+    cost: run.cost,
     density: run.density.reduce((sum, x) => sum + x, 0) / run.density.length,
     relL2: all.relL2,
     cosine: all.cosine,
     psnr: Number.isFinite(all.psnr) ? all.psnr : null,
     ms,
     speedup: denseMs / ms,
-    estimationShare: (stages.pool ?? 0) + (stages.summarize ?? 0) + (stages.estimate ?? 0),
+    estimationShare: ESTIMATION.reduce((sum, stage) => sum + (stages[stage] ?? 0), 0),
     stages,
     worstHeads: run.mode === "dense" ? [] : worst,
   };

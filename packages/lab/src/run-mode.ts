@@ -1,6 +1,7 @@
 import {
   type Backend,
   type BlockMask,
+  choiceCost,
   createAttention,
   type Extra,
   maskDensity,
@@ -9,7 +10,7 @@ import {
 import type { HostTensor } from "@spaattn/core";
 import type { LabInputs } from "./build-inputs.js";
 import { fitInputs } from "./fit-inputs.js";
-import { type Mode, type SelectionOptions, specOf } from "./modes.js";
+import { costOf, type Mode, type SelectionOptions, specOf } from "./modes.js";
 
 /** Progress and cancellation of long work. */
 export interface WorkOptions {
@@ -31,7 +32,16 @@ export interface ModeRun {
   readonly group: number;
   /** Share of visual-by-visual blocks computed, per head. */
   readonly density: Float64Array;
+  /** Rows in the softmax as a share of dense attention's, text apart: exact blocks and summaries. */
+  readonly cost: number;
 }
+
+const WANTED: Readonly<Record<Exclude<Mode, "dense">, readonly Extra[]>> = {
+  none: ["mask"],
+  paper: ["mask"],
+  tail: ["mask"],
+  levels: ["mask", "choice"],
+};
 
 /** Runs one mode and brings the output, the mask and the asked-for extras to the host. */
 export async function runMode(
@@ -42,7 +52,7 @@ export async function runMode(
   options: SelectionOptions & WorkOptions & { readonly extras?: readonly Extra[] } = {},
 ): Promise<ModeRun> {
   const { signal, onProgress, extras = [] } = options;
-  const wanted: Extra[] = mode === "dense" ? [...extras] : ["mask", ...extras];
+  const wanted: Extra[] = mode === "dense" ? [...extras] : [...WANTED[mode], ...extras];
   const fitted = fitInputs(backend, inputs);
   const attention = await createAttention(backend, specOf(fitted, mode, dropRate, options, wanted));
   try {
@@ -63,6 +73,10 @@ export async function runMode(
       stride: tensors.indices.shape[3],
     };
     const density = mask ? maskDensity(mask, geometry) : new Float64Array(geometry.batch * geometry.heads).fill(1);
+    const mean = density.reduce((sum, x) => sum + x, 0) / density.length;
+    const cost = tensors.choice
+      ? choiceCost(tensors.choice.data as Uint8Array, geometry.blockSize)
+      : costOf(mode, mean, geometry.blockSize, options);
     const attend = attention.plan.steps.find(({ step }) => step.op === "attend")?.step;
     const group = attend?.op === "attend" ? attend.group : geometry.visualBlocks;
     return {
@@ -74,6 +88,7 @@ export async function runMode(
       report: result.report,
       ...(mask ? { mask } : {}),
       density,
+      cost,
     };
   } finally {
     attention.dispose();

@@ -1,4 +1,5 @@
 import type { TokenLayout } from "@spaattn/attention";
+import { checkFields, describeValue } from "@spaattn/core";
 import type { AxisOrder } from "./axis-order.js";
 import { blockNeighbours, firstFrameBlocks } from "./blocks.js";
 import { checkBlockSize, type Grid, tokenCount } from "./grid.js";
@@ -35,13 +36,15 @@ export interface VideoLayout extends TokenLayout {
  * @throws RangeError that names the option.
  */
 export function videoLayout(options: VideoLayoutOptions): VideoLayout {
+  checkFields("options", options, ["grid", "blockSize", "textTokens", "text", "curve", "axisOrder"]);
   const { grid, blockSize = 128, textTokens = 0, text = "behind", curve = "hilbert", axisOrder } = options;
   checkBlockSize(blockSize);
   if (!Number.isSafeInteger(textTokens) || textTokens < 0)
-    throw new RangeError(`textTokens must be a non-negative integer, got ${textTokens}`);
-  if (text !== "behind" && text !== "front") throw new RangeError(`text must be "behind" or "front", got ${text}`);
+    throw new RangeError(`textTokens must be a non-negative integer, got ${describeValue(textTokens)}`);
+  if (text !== "behind" && text !== "front")
+    throw new RangeError(`text must be "behind" or "front", got ${describeValue(text)}`);
   if (curve !== "hilbert" && curve !== "raster")
-    throw new RangeError(`curve must be "hilbert" or "raster", got ${curve}`);
+    throw new RangeError(`curve must be "hilbert" or "raster", got ${describeValue(curve)}`);
   const visual = tokenCount(grid);
   const curveToLinear = curve === "hilbert" ? hilbertCurve(grid, axisOrder) : rasterOrder(grid);
   const [visualStart, textStart] = text === "front" ? [textTokens, 0] : [0, visual];

@@ -117,6 +117,7 @@ export class ModelAdapter {
       policy: this.policy(this.globalLayer(call)),
       rectify: settings.rectify,
       ...(settings.tail ? { tail: settings.tail } : {}),
+      ...(settings.levels ? { levels: settings.levels } : {}),
       behaviour: settings.behaviour,
       layout: this.layout(call.size),
       tokenOrder: settings.tokenOrder,

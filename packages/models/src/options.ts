@@ -1,4 +1,4 @@
-import type { Behaviour, Policy, Rectify, TailOptions } from "@spaattn/attention";
+import type { Behaviour, LevelsOptions, Policy, Rectify, TailOptions } from "@spaattn/attention";
 import type { FloatDType } from "@spaattn/core";
 import type { StepCacheOptions } from "./cache-rule.js";
 import { expertCount, type ModelCard, type VideoSize } from "./card.js";
@@ -13,9 +13,9 @@ export interface AdapterOptions {
   readonly preset?: PresetName | CalibratedPreset;
   /** Share of the visual blocks that is not computed. */
   readonly dropRate?: number;
-  /** Probability mass the computed blocks must exceed (p). Default 0 with tail, else 0.3. */
+  /** Probability mass the computed blocks must exceed (p). Default 0 with tail and levels, else 0.3. */
   readonly coverMass?: number;
-  /** Always compute blocks that touch the query block. Default false with tail, else true. */
+  /** Always compute blocks that touch the query block. Default false with tail and levels, else true. */
   readonly neighbours?: boolean;
   /** Blocks of the first frame for every row, or with dense rows of their own. Default false (see 8.1 no. 1). */
   readonly firstFrame?: false | "sink" | "dense";
@@ -24,6 +24,8 @@ export interface AdapterOptions {
   /** Default `tail`; `paper` with `behaviour: "reference"`, since tail has no reference. */
   readonly rectify?: Rectify;
   readonly tail?: Partial<TailOptions>;
+  /** Parameters of `rectify: "levels"`; its budget follows from `dropRate` unless given here. */
+  readonly levels?: LevelsOptions;
   readonly behaviour?: Behaviour;
   /** False: every call is dense. Default true (8.1 no. 15). */
   readonly sparse?: boolean;
@@ -59,6 +61,7 @@ export interface Settings {
   readonly policy?: Policy;
   readonly rectify: Rectify;
   readonly tail?: Partial<TailOptions>;
+  readonly levels?: LevelsOptions;
   readonly behaviour: Behaviour;
   readonly sparse: boolean;
   readonly blockSize: number;
@@ -87,17 +90,20 @@ export function resolveOptions(model: ModelCard, options: AdapterOptions): Setti
   if (!card.text && textTokens > 0)
     throw new RangeError(`textTokens must be 0: ${card.title} has no text in self-attention, got ${textTokens}`);
   const guidance = options.guidance ?? true;
+  // These modes keep what is left out as summaries: neither mass nor neighbours have to be secured.
+  const summaries = rectify === "tail" || rectify === "levels";
   return {
     card,
     size: { ...card.defaultSize, ...options.size },
     ...(preset ? { preset } : {}),
     dropRate,
-    coverMass: options.coverMass ?? (rectify === "tail" ? 0 : 0.3),
-    neighbours: options.neighbours ?? rectify !== "tail",
+    coverMass: options.coverMass ?? (summaries ? 0 : 0.3),
+    neighbours: options.neighbours ?? !summaries,
     firstFrame: options.firstFrame ?? (reference && card.firstFrameRule ? "sink" : false),
     ...(options.policy ? { policy: options.policy } : {}),
     rectify,
     ...(options.tail ? { tail: options.tail } : {}),
+    ...(options.levels ? { levels: options.levels } : {}),
     behaviour,
     sparse: options.sparse ?? (reference ? card.sparseInScripts : true),
     blockSize: options.blockSize ?? 128,

@@ -1,7 +1,7 @@
 import { type AttendInputs, type AttendOutputs, type AttendStep, keyRange, type RunContext } from "@spaattn/attention";
 import { blockListRow } from "@spaattn/mask";
 import { attendRow, joinKeys, type KeySet } from "@spaattn/rectify";
-import { type Head, headsOf, listsOf, read, write } from "./heads.js";
+import { type Head, headsOf, listsOf, read, slice, write } from "./heads.js";
 import { pacer } from "./pace.js";
 
 /** Masked attention and what is done about the blocks left out (algorithm.md section 6, beyond.md section 7). */
@@ -55,6 +55,10 @@ function keySets(step: AttendStep, io: AttendInputs, head: Head, { geometry }: R
   const lists = { ...listsOf(io.counts!, io.indices!, head), stride: step.stride };
   const blocks = (i: number) => Array.from(blockListRow(lists, i), (block) => keyRange(geometry, block, head.item));
   const exact = (i: number) => blocks(i).map(({ start, end }) => tokens(start, end));
+  if (io.rowCounts) {
+    const gathered = rowReader(io, head, d);
+    return { every, row: (i: number) => joinKeys([...exact(i), gathered(i)]) };
+  }
   if (!io.bias) return { every, row: (i: number) => joinKeys(exact(i)) };
 
   const strata = visualBlocks * step.strataPerBlock;
@@ -69,4 +73,23 @@ function keySets(step: AttendStep, io: AttendInputs, head: Head, { geometry }: R
     };
   };
   return { every, row: (i: number) => joinKeys([...exact(i), pseudo(i)]) };
+}
+
+/** Reads the rows that are listed for a query block, from the summaries of its cluster (levels.md section 5). */
+function rowReader(io: AttendInputs, head: Head, d: number): (i: number) => KeySet {
+  const [stride, rows] = [io.rowIndices!.shape[3], io.nodeKey!.shape[3]];
+  const [counts, indices, cluster] = [io.rowCounts!, io.rowIndices!, io.cluster!].map((tensor) => slice(tensor, head));
+  const [keys, values, bias] = [io.nodeKey!, io.nodeValue!, io.rowBias!].map((tensor) => read(tensor, head));
+  return (i) => {
+    const listed = indices.subarray(i * stride, i * stride + counts[i]);
+    const pick = (all: Float64Array) => {
+      const picked = new Float64Array(listed.length * d);
+      listed.forEach((row, at) => {
+        const from = (cluster[i] * rows + row) * d;
+        picked.set(all.subarray(from, from + d), at * d);
+      });
+      return picked;
+    };
+    return { keys: pick(keys), values: pick(values), bias: bias.slice(i * stride, i * stride + listed.length) };
+  };
 }

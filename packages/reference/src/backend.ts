@@ -11,6 +11,7 @@ import { HostTensor, isHostTensor, SpaAttnError } from "@spaattn/core";
 import { attend } from "./attend.js";
 import { estimate } from "./estimate.js";
 import { headsOf, slice } from "./heads.js";
+import { levels } from "./levels/primitives.js";
 import { pool } from "./pool.js";
 import { summarize } from "./summarize.js";
 
@@ -34,9 +35,11 @@ export const attentionBackend: Backend = {
     headDims: { multipleOf: 1, max: Number.MAX_SAFE_INTEGER },
     blockSizes: [64, 128],
     strata: ["local", "eigen", "contiguous"],
+    rectify: ["none", "paper", "tail", "levels"],
     encode: false,
   },
   elementwise: hostElementwise,
+  levels,
   permute,
   pool,
   summarize,

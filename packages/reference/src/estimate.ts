@@ -4,7 +4,6 @@ import {
   type EstimatePaperStep,
   type EstimateStep,
   type EstimateTailStep,
-  type Geometry,
   type RunContext,
   validTextBlocks,
 } from "@spaattn/attention";
@@ -20,7 +19,7 @@ import {
   writeBlockLists,
 } from "@spaattn/mask";
 import { blockError, gainTest, maskBias, rectification, selectByError, strataBias } from "@spaattn/rectify";
-import { type Head, listsOf, read, shapeOf, slice, write } from "./heads.js";
+import { type Head, listsOf, read, shapeOf, slice, textRows, write } from "./heads.js";
 import { eachHead } from "./pace.js";
 
 /** Which blocks to compute, and what to do about the others. */
@@ -103,10 +102,6 @@ function tail(
   write(out.blockMass, head, blocks.mass);
   return mask;
 }
-
-/** Valid text rows `[T_v, d]` of the batch item. */
-const textRows = (tensor: Tensor, head: Head, { visualTokens: n, textValid, headDim }: Geometry) =>
-  read(tensor, head).subarray(n * headDim, (n + textValid[head.item]) * headDim);
 
 /** `forced` is `[n, n]` for all heads or `[b, h, n, n]`. */
 const forcedOf = (forced: Tensor | undefined, head: Head): Uint8Array | undefined =>

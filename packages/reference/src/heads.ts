@@ -45,3 +45,7 @@ export const listsOf = (counts: Tensor, indices: Tensor, head: Head) => ({
   counts: slice(counts, head) as Int32Array,
   indices: slice(indices, head) as Int32Array,
 });
+
+/** Valid text rows `[T_v, d]` of the batch item. */
+export const textRows = (tensor: Tensor, head: Head, { visualTokens: n, textValid, headDim }: Geometry): Float64Array =>
+  read(tensor, head).subarray(n * headDim, (n + textValid[head.item]) * headDim);

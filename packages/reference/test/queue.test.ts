@@ -30,7 +30,7 @@ describe.each([
     const alone: HostTensor[] = [];
     for (const io of ios) alone.push((await attention.run(io)).output as HostTensor);
     const together = await Promise.all(ios.map((io) => attention.run(io)));
-    together.forEach(({ output }, i) => expect((output as HostTensor).data).toEqual(alone[i].data));
+    for (const [i, { output }] of together.entries()) expect((output as HostTensor).data).toEqual(alone[i].data);
   });
 
   it("go on after one that was cancelled", async () => {

@@ -38,3 +38,4 @@ export * from "./options.js";
 export * from "./rectified-attention.js";
 export * from "./resolve-backend.js";
 export { releaseBackends } from "./shared-backends.js";
+export { messageAndPlace, probeBackend, startBackend } from "./start-backend.js";

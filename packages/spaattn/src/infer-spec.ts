@@ -1,5 +1,5 @@
 import { type AttentionSpec, type Policy, policyFrom } from "@spaattn/attention";
-import type { FloatDType } from "@spaattn/core";
+import { describeValue, type FloatDType } from "@spaattn/core";
 import { videoLayout } from "@spaattn/layout";
 import { type AttentionInput, isTensor } from "./inputs.js";
 import type { RectifiedAttentionOptions } from "./options.js";
@@ -15,7 +15,10 @@ export function inferSpec(query: AttentionInput, dtype: FloatDType, options: Rec
   const shape = inferShape(query, options);
   const [batch, heads, tokens, headDim] = shape;
   const { visualTokens, textTokens } = splitTokens(tokens, options);
-  const { textValid, rectify, tail, behaviour, dense, blockSize, scale, outputDtype, tokenOrder, extras } = options;
+  const { textValid, rectify, tail, levels, behaviour, dense, blockSize, scale, outputDtype, tokenOrder, extras } =
+    options;
+  if (blockSize !== undefined && blockSize !== 64 && blockSize !== 128)
+    throw new RangeError(`options.blockSize must be 64 or 128, got ${describeValue(blockSize)}`);
   const layout =
     options.layout ?? (options.grid && videoLayout({ grid: options.grid, textTokens, ...defined({ blockSize }) }));
   if (tokenOrder === "raster" && !layout)
@@ -28,8 +31,20 @@ export function inferSpec(query: AttentionInput, dtype: FloatDType, options: Rec
     textTokens,
     dtype,
     policy: inferPolicy(options),
-    extras: [...(extras ?? [])],
-    ...defined({ textValid, rectify, tail, behaviour, dense, blockSize, scale, outputDtype, layout, tokenOrder }),
+    ...defined({
+      textValid,
+      rectify,
+      tail,
+      levels,
+      behaviour,
+      dense,
+      blockSize,
+      scale,
+      outputDtype,
+      layout,
+      tokenOrder,
+      extras,
+    }),
   };
 }
 
@@ -39,7 +54,7 @@ function inferShape(query: AttentionInput, options: RectifiedAttentionOptions): 
   const from = shape ? "options.shape" : "query's shape";
   if (known) {
     if (!Array.isArray(known) || known.length !== 4)
-      throw new RangeError(`${from} must be [batch, heads, tokens, headDim], got [${String(known)}]`);
+      throw new RangeError(`${from} must be [batch, heads, tokens, headDim], got ${describeValue(known)}`);
     for (const [i, size] of known.entries()) positive(`${from}[${i}]`, size);
     for (const [name, given, at] of [
       ["batch", batch, 0],
@@ -77,15 +92,24 @@ function splitTokens(tokens: number, options: RectifiedAttentionOptions) {
   if (grid && layout) throw new TypeError("options.grid and options.layout exclude each other");
   const cells = grid ?? layout?.grid;
   if (cells !== undefined && (!Array.isArray(cells) || cells.length !== 3))
-    throw new RangeError(`options.grid must be [t, h, w], got ${JSON.stringify(cells)}`);
+    throw new RangeError(`options.grid must be [t, h, w], got ${describeValue(cells)}`);
   for (const [i, size] of (cells ?? []).entries()) positive(`options.grid[${i}]`, size);
   const inGrid = cells && cells[0] * cells[1] * cells[2];
+  if (visualTokens !== undefined) positive("options.visualTokens", visualTokens);
+  if (textTokens !== undefined && (!Number.isSafeInteger(textTokens) || textTokens < 0))
+    throw new RangeError(`options.textTokens must be a non-negative integer, got ${describeValue(textTokens)}`);
   const visual = visualTokens ?? inGrid ?? tokens - (textTokens ?? 0);
   if (inGrid !== undefined && visual !== inGrid)
     throw new RangeError(
       `options.visualTokens is ${visual}, but options.grid ${cells?.join("x")} has ${inGrid} tokens`,
     );
   const text = textTokens ?? tokens - visual;
+  // A grid that is too small is a mistake more often than the rest is text; who has text says so.
+  if (textTokens === undefined && visualTokens === undefined && inGrid !== undefined && inGrid < tokens)
+    throw new RangeError(
+      `options.grid ${cells?.join("x")} has ${inGrid} tokens, but query has ${tokens} per head; ` +
+        `give options.textTokens: ${tokens - inGrid} if the others are text`,
+    );
   if (visual + text !== tokens || text < 0)
     throw new RangeError(
       `${visual} visual and ${Math.max(text, 0)} text tokens were described, but query has ${tokens} per head`,
@@ -107,7 +131,7 @@ function inferPolicy({ policy, dropRate, coverMass: mass }: RectifiedAttentionOp
 
 function positive(name: string, value: unknown): void {
   if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw new RangeError(`${name} must be a positive integer, got ${String(value)}`);
+    throw new RangeError(`${name} must be a positive integer, got ${describeValue(value)}`);
 }
 
 const defined = <T extends object>(values: T) =>

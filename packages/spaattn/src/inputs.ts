@@ -1,4 +1,4 @@
-import { type FloatDType, HostTensor, type Tensor } from "@spaattn/core";
+import { binaryKind, describeValue, type FloatDType, HostTensor, type Tensor } from "@spaattn/core";
 
 /** `Float16Array` where the runtime has it; typed by its tag because older TypeScript libraries lack it. */
 export interface Float16ArrayLike {
@@ -19,14 +19,16 @@ export const isTensor = (value: unknown): value is Tensor =>
   Array.isArray((value as Tensor).shape) &&
   typeof (value as Tensor).read === "function";
 
+// By tag and memory: polyfills are no views of the engine.
 export const isFloat16Array = (value: unknown): value is Float16ArrayLike =>
-  Object.prototype.toString.call(value) === "[object Float16Array]";
+  Object.prototype.toString.call(value) === "[object Float16Array]" &&
+  /ArrayBuffer$/.test(binaryKind((value as Float16ArrayLike).buffer) ?? "");
 
 /** The element type of an input. Throws a TypeError that names the argument. */
 export function dtypeOf(name: string, input: unknown, wanted: FloatDType | undefined): FloatDType {
   const found = foundDtype(name, input, wanted);
   if (wanted !== undefined && wanted !== found)
-    throw new TypeError(`${name} holds ${found}, but options.dtype is "${wanted}"`);
+    throw new TypeError(`${name} holds ${found}, but options.dtype is ${describeValue(wanted)}`);
   return found;
 }
 
@@ -36,14 +38,16 @@ function foundDtype(name: string, input: unknown, wanted: FloatDType | undefined
     if (dtype === "f32" || dtype === "f16" || dtype === "bf16") return dtype;
     throw new TypeError(`${name} must be f32, f16 or bf16, got a ${dtype} tensor`);
   }
-  if (input instanceof Float32Array) return "f32";
+  // By tag: arrays of another realm (a test environment, an iframe) are no less arrays.
+  const kind = binaryKind(input);
+  if (kind === "Float32Array") return "f32";
   if (isFloat16Array(input)) return "f16";
-  if (input instanceof Uint16Array) {
+  if (kind === "Uint16Array") {
     if (wanted === "f16" || wanted === "bf16") return wanted;
     throw new TypeError(`${name} is a Uint16Array: options.dtype must say whether it holds "f16" or "bf16"`);
   }
   throw new TypeError(
-    `${name} must be a Float32Array, Uint16Array, Float16Array or tensor, got ${input === null ? "null" : ((input as object)?.constructor?.name ?? typeof input)}`,
+    `${name} must be a Float32Array, Uint16Array, Float16Array or tensor, got ${describeValue(input)}`,
   );
 }
 

@@ -1,5 +1,14 @@
-import type { Behaviour, Extra, Policy, Rectify, RunOptions, TailOptions, TokenLayout } from "@spaattn/attention";
-import type { FloatDType } from "@spaattn/core";
+import type {
+  Behaviour,
+  Extra,
+  LevelsOptions,
+  Policy,
+  Rectify,
+  RunOptions,
+  TailOptions,
+  TokenLayout,
+} from "@spaattn/attention";
+import { checkFields, type FloatDType } from "@spaattn/core";
 import type { Grid } from "@spaattn/layout";
 import type { BackendChoice } from "./resolve-backend.js";
 
@@ -13,7 +22,7 @@ export interface RectifiedAttentionOptions extends RunOptions {
   readonly batch?: number;
   /** Default: the grid's tokens, else all tokens that are no text. */
   readonly visualTokens?: number;
-  /** Text slots behind the visual tokens; default 0, or what `visualTokens` or `grid` leaves over. */
+  /** Text slots behind the visual tokens; default 0, or what `visualTokens` leaves over. */
   readonly textTokens?: number;
   /** Valid text tokens, for all batch items or for each. Default: all slots. */
   readonly textValid?: number | readonly number[];
@@ -34,6 +43,8 @@ export interface RectifiedAttentionOptions extends RunOptions {
   /** What happens to skipped blocks; default `"tail"`. */
   readonly rectify?: Rectify;
   readonly tail?: Partial<TailOptions>;
+  /** Parameters of `rectify: "levels"`, such as its `budget`. */
+  readonly levels?: LevelsOptions;
   readonly behaviour?: Behaviour;
   /** True: compute every block. */
   readonly dense?: boolean;
@@ -68,6 +79,7 @@ const NAMES: Record<keyof RectifiedAttentionOptions, true> = {
   policy: true,
   rectify: true,
   tail: true,
+  levels: true,
   behaviour: true,
   dense: true,
   blockSize: true,
@@ -76,15 +88,14 @@ const NAMES: Record<keyof RectifiedAttentionOptions, true> = {
   outputDtype: true,
   extras: true,
   backend: true,
+  site: true,
   signal: true,
   onProgress: true,
 };
 
 /** Throws for options that are no object, or misspelt: an option that is silently ignored costs an afternoon. */
 export function checkOptionNames(options: unknown): asserts options is RectifiedAttentionOptions {
-  if (typeof options !== "object" || options === null)
-    throw new TypeError(`options must be an object, got ${options === null ? "null" : typeof options}`);
-  for (const name of Object.keys(options))
-    if (!(name in NAMES))
-      throw new TypeError(`options.${name} is not known; there are ${Object.keys(NAMES).join(", ")}`);
+  checkFields("options", options, Object.keys(NAMES));
+  for (const [name, value] of Object.entries(options))
+    if (value === null) throw new TypeError(`options.${name} must not be null; leave it out for its default`);
 }

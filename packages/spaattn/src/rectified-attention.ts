@@ -116,7 +116,7 @@ async function backendFor({ backend = "cpu" }: RectifiedAttentionOptions): Promi
 
 /** Attention speaks of `spec.x`; whoever called this function wrote `options.x`. */
 function inOptionsTerms(error: unknown): unknown {
-  if (error instanceof TypeError || error instanceof RangeError)
+  if (error instanceof Error && (error.name === "TypeError" || error.name === "RangeError"))
     error.message = error.message.replaceAll("spec.", "options.");
   return error;
 }

@@ -1,12 +1,14 @@
 import type { Backend, BackendProvider } from "@spaattn/attention";
 import { cpu } from "@spaattn/backend-cpu";
-import { SpaAttnError } from "@spaattn/core";
+import { describeValue, SpaAttnError } from "@spaattn/core";
 import { KNOWN_BACKENDS } from "./known-backends.js";
+import { inTime, messageAndPlace, type Patience } from "./start-backend.js";
+import { suggestBackend } from "./suggest-backend.js";
 
 /** A known name, a package, a file (`./my-backend.js`), a provider, or a backend that already runs. */
 export type BackendChoice = string | BackendProvider | Backend;
 
-export interface ResolveOptions {
+export interface ResolveOptions extends Patience {
   /** Loads a module by specifier. Default: `import()` as seen from this package. */
   readonly import?: (specifier: string) => Promise<unknown>;
 }
@@ -29,14 +31,20 @@ export async function resolveBackend(
   if (isProvider(choice)) return choice;
   if (typeof choice !== "string" || choice === "")
     throw new TypeError(
-      `backend must be a name, a package, a file or a BackendProvider (name, probe, create), got ${describe(choice)}`,
+      `backend must be a name, a package, a file or a BackendProvider (name, probe, create), got ${describeValue(choice)}`,
     );
   if (choice === "cpu") return cpu;
   const known = KNOWN_BACKENDS.find(({ name }) => name === choice);
+  const meant = suggestBackend(choice);
+  // Names of packages are lower case: this can only be a name of ours, written another way.
+  if (!known && meant === choice.toLowerCase())
+    throw new SpaAttnError("BackendUnavailable", `There is no backend "${choice}". Did you mean "${meant}"?`, {
+      remedy: `Names are lower case: ${KNOWN_BACKENDS.map(({ name }) => name).join(", ")}.`,
+    });
   const specifier = known?.package ?? choice;
   let module: unknown;
   try {
-    module = await (options.import ?? importModule)(specifier);
+    module = await inTime(() => (options.import ?? importModule)(specifier), "import", options.patience);
   } catch (cause) {
     throw unavailable(choice, specifier, cause);
   }
@@ -73,20 +81,22 @@ function providerOf(module: unknown, specifier: string): BackendProvider {
 
 function unavailable(choice: string, specifier: string, cause: unknown): SpaAttnError {
   const missing = isMissing(cause, specifier);
-  const reason = missing
-    ? "is not installed"
-    : `cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`;
-  const isFile = /^[./]|^file:|^[a-zA-Z]:[\\/]/.test(specifier);
-  const remedy = isFile
-    ? "Check the path; it is resolved against the current directory on the command line, else against the importing package."
-    : missing
-      ? `Run "npm install ${specifier}", or pass its provider itself: import it and use { backend: provider }.`
-      : 'Mend the module, or use the built-in backend "cpu".';
+  const isFile = /^[./]|^file:|^[a-zA-Z]:[\\/]|\.[cm]?[jt]s$/.test(specifier);
   const what = isFile ? `Backend file ${specifier}` : `Backend "${choice}"`;
-  return new SpaAttnError("BackendUnavailable", `${what} ${isFile && missing ? "does not exist" : reason}.`, {
-    remedy,
-    cause,
-  });
+  const make = (message: string, remedy: string) =>
+    new SpaAttnError("BackendUnavailable", `${what} ${message}.`, { remedy, cause });
+  if (!missing)
+    return make(`cannot be loaded: ${messageAndPlace(cause)}`, 'Mend the module, or use the built-in backend "cpu".');
+  if (isFile)
+    return make(
+      "does not exist",
+      "Check the path; it is resolved against the current directory on the command line, else against the importing package.",
+    );
+  const meant = suggestBackend(choice);
+  const install = `Run "npm install ${specifier}", or pass its provider itself: import it and use { backend: provider }.`;
+  return meant && meant !== choice
+    ? make("is not known", `Did you mean "${meant}"? If it is a package: ${install}`)
+    : make("is not installed", install);
 }
 
 /** Tells a module that is not there from one that breaks on load. */
@@ -101,10 +111,3 @@ function isMissing(error: unknown, specifier: string): boolean {
   // Browsers and bundlers' dev servers speak of resolving.
   return /Failed to resolve module specifier|Cannot find (?:package|module)|does not resolve/i.test(error.message);
 }
-
-const describe = (value: unknown): string =>
-  value === null
-    ? "null"
-    : typeof value === "object"
-      ? "an object without them"
-      : (JSON.stringify(value) ?? typeof value);

@@ -1,4 +1,5 @@
 import type { Backend, BackendProvider } from "@spaattn/attention";
+import { startBackend } from "./start-backend.js";
 
 // A backend owns workers or a device; calls that only name one share it.
 const running = new Map<BackendProvider, Promise<Backend>>();
@@ -7,7 +8,7 @@ const running = new Map<BackendProvider, Promise<Backend>>();
 export function sharedBackend(provider: BackendProvider): Promise<Backend> {
   const known = running.get(provider);
   if (known) return known;
-  const created = provider.create();
+  const created = startBackend(provider);
   running.set(provider, created);
   // A failure is not remembered: the driver may be there the next time.
   created.catch(() => running.delete(provider));

@@ -34,7 +34,7 @@ describe("wrong arguments are named", () => {
       "options.visualTokens is 100, but options.grid 1x8x16 has 128 tokens",
     ],
     [{ ...shape, tokenOrder: "raster" }, TypeError, 'options.tokenOrder "raster" needs options.grid or options.layout'],
-    [{ ...shape, tokenOrder: "spiral" }, RangeError, "options.tokenOrder must be raster or curve, got spiral"],
+    [{ ...shape, tokenOrder: "spiral" }, RangeError, 'options.tokenOrder must be raster or curve, got "spiral"'],
     [{ ...shape, dropRate: 1.2 }, RangeError, "dropRate must be between 0 and 1, got 1.2"],
     [{ ...shape, dropRate: [0.5, 0.5, 0.5] }, RangeError, "dropRate lists 3 values, but there are 2 heads"],
     [{ ...shape, coverMass: -1 }, RangeError, "coverMass must be between 0 and 1, got -1"],
@@ -43,7 +43,11 @@ describe("wrong arguments are named", () => {
       TypeError,
       "options.policy excludes options.dropRate",
     ],
-    [{ ...shape, rectify: "magic" }, RangeError, "options.rectify must be none or paper or tail, got magic"],
+    [
+      { ...shape, rectify: "magic" },
+      RangeError,
+      'options.rectify must be none or paper or tail or levels, got "magic"',
+    ],
     [
       { ...shape, textTokens: 56, textValid: 57 },
       RangeError,
@@ -63,7 +67,7 @@ describe("wrong arguments are named", () => {
   it("options that are no object, inputs that are no arrays", async () => {
     await expect(rectifiedAttention(q, k, v, null as never)).rejects.toThrow("options must be an object, got null");
     await expect(rectifiedAttention([1, 2] as never, k, v, shape)).rejects.toThrow(
-      "query must be a Float32Array, Uint16Array, Float16Array or tensor, got Array",
+      "query must be a Float32Array, Uint16Array, Float16Array or tensor, got [1,2]",
     );
     await expect(rectifiedAttention(q, undefined as never, v, shape)).rejects.toThrow(
       /^key must be a .* got undefined/,

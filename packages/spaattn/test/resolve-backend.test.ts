@@ -67,13 +67,49 @@ describe("resolveBackend", () => {
     };
     await expect(resolveBackend("x", { import: broken })).rejects.toMatchObject({
       code: "BackendUnavailable",
-      message: 'Backend "x" cannot be loaded: Unexpected token.',
+      message: expect.stringMatching(
+        /^Backend "x" cannot be loaded: Unexpected token \(.*resolve-backend\.test\.ts:\d+\)\.$/,
+      ),
     });
     const inner = async () => {
       throw notFound("its-dependency");
     };
     await expect(resolveBackend("x", { import: inner })).rejects.toMatchObject({
       message: expect.stringContaining("cannot be loaded: Cannot find package 'its-dependency'"),
+    });
+  });
+});
+
+describe("names that are nearly right", () => {
+  const missing = {
+    import: async (specifier: string) => {
+      throw notFound(specifier);
+    },
+  };
+  it.each([
+    ["CPU", "cpu"],
+    ["WebGPU", "webgpu"],
+    ["CUDA", "cuda"],
+    ["webgp", "webgpu"],
+    ["wegbpu", "webgpu"],
+    ["cdua", "cuda"],
+    ["wasm", "cpu"],
+    ["referense", "reference"],
+  ])("%s: did you mean %s?", async (name, meant) => {
+    const failure = await resolveBackend(name, missing).catch((error: unknown) => error);
+    expect(isSpaAttnError(failure, "BackendUnavailable")).toBe(true);
+    const { message, remedy } = failure as { message: string; remedy: string };
+    expect(`${message} ${remedy}`).toContain(`Did you mean "${meant}"?`);
+    expect(message).not.toContain("install");
+  });
+
+  it("guesses nothing for names that are far from all", async () => {
+    await expect(resolveBackend("my-own", missing)).rejects.toMatchObject({
+      message: 'Backend "my-own" is not installed.',
+      remedy: expect.not.stringContaining("Did you mean"),
+    });
+    await expect(resolveBackend("mine.mjs", missing)).rejects.toMatchObject({
+      message: "Backend file mine.mjs does not exist.",
     });
   });
 });

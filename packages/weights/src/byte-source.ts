@@ -1,3 +1,4 @@
+import { binaryKind, describeValue } from "@spaattn/core";
 import { malformed } from "./malformed.js";
 
 /**
@@ -19,13 +20,21 @@ export interface ByteSource {
 
 /** A file in memory. Tensors read from it share its memory where their alignment allows. */
 export function bytesSource(bytes: Uint8Array | ArrayBuffer, name = "file"): ByteSource {
-  const memory = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  const memory = asBytes(bytes);
   return {
     name,
     size: memory.byteLength,
     read: async (offset, target) => target.set(memory.subarray(offset, offset + target.length)),
     view: (offset, length) => memory.subarray(offset, offset + length),
   };
+}
+
+/** A view of bytes of any realm as one of ours: sources are compared and read with this realm's classes. */
+function asBytes(bytes: Uint8Array | ArrayBuffer): Uint8Array {
+  if (bytes instanceof Uint8Array) return bytes;
+  return ArrayBuffer.isView(bytes)
+    ? new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
+    : new Uint8Array(bytes);
 }
 
 /** Bytes of a blob that are in memory a second time while it is read. */
@@ -52,11 +61,13 @@ export type ByteInput = ByteSource | Uint8Array | ArrayBuffer | Blob;
 
 /** @throws TypeError when it is none of them. */
 export function toSource(input: ByteInput): ByteSource {
-  if (input instanceof Uint8Array || input instanceof ArrayBuffer) return bytesSource(input);
-  if (typeof Blob !== "undefined" && input instanceof Blob) return blobSource(input);
+  const kind = binaryKind(input);
+  if (kind === "Uint8Array" || kind === "Uint8ClampedArray" || kind === "ArrayBuffer" || kind === "SharedArrayBuffer")
+    return bytesSource(input as Uint8Array);
+  if (kind === "Blob" || kind === "File") return blobSource(input as Blob);
   if (typeof (input as ByteSource)?.read === "function" && Number.isSafeInteger((input as ByteSource).size))
     return input as ByteSource;
-  throw new TypeError("input must be a ByteSource, Uint8Array, ArrayBuffer or Blob");
+  throw new TypeError(`input must be a ByteSource, Uint8Array, ArrayBuffer or Blob, got ${describeValue(input)}`);
 }
 
 /** Reads a few bytes (a header). */

@@ -13,7 +13,7 @@ export { memoryFolder } from "./folder/memory.js";
 export { malformed } from "./malformed.js";
 export { type Component, type ModelFolder, openFolder } from "./model-folder.js";
 export { bytesOf, readTensor } from "./read-tensor.js";
-export { fileTypeBytes, fileTypeReadAs, fileTypeToDType } from "./safetensors/dtypes.js";
+export { fileTypeBits, fileTypeReadAs, fileTypeToDType } from "./safetensors/dtypes.js";
 export type { SafetensorsEntry, SafetensorsHeader } from "./safetensors/header.js";
 export { openSafetensors, Safetensors } from "./safetensors/read.js";
 export type { Rows } from "./safetensors/read-rows.js";

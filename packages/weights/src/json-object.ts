@@ -3,6 +3,12 @@ import { malformed } from "./malformed.js";
 /** Headers nest three levels; JSON that nests deeper than this is refused unparsed. */
 const MOST_LEVELS = 32;
 
+/** An object with its names in the order of the text: JavaScript puts names that look like numbers first. */
+export interface OrderedObject {
+  readonly value: Record<string, unknown>;
+  readonly names: readonly string[];
+}
+
 /**
  * Parses a JSON object and refuses what `JSON.parse` lets pass: duplicate keys (the last one would win silently) and
  * `__proto__` (which means something else in a record).
@@ -10,8 +16,8 @@ const MOST_LEVELS = 32;
  * @param what the file, for error messages
  * @param part what the text is in that file
  */
-export function parseJsonObject(text: string, what: string, part = "the header"): Record<string, unknown> {
-  checkKeys(text, what, part);
+export function parseJsonObject(text: string, what: string, part = "the header"): OrderedObject {
+  const names = checkKeys(text, what, part);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -19,15 +25,16 @@ export function parseJsonObject(text: string, what: string, part = "the header")
     malformed(what, `${part} is not JSON (${(cause as Error).message})`, { cause });
   }
   if (!isRecord(value)) malformed(what, `${part} is not a JSON object`);
-  return value;
+  return { value, names };
 }
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Walks over the text with one set of keys per open object; leaves errors of syntax to the parser. */
-function checkKeys(text: string, what: string, part: string): void {
+/** Walks over the text with one set of keys per open object; leaves errors of syntax to the parser. The outermost keys. */
+function checkKeys(text: string, what: string, part: string): string[] {
   const open: (Set<string> | undefined)[] = [];
+  let outermost: Set<string> | undefined;
   let last = "";
   for (let at = 0; at < text.length; at++) {
     switch (text[at]) {
@@ -40,6 +47,7 @@ function checkKeys(text: string, what: string, part: string): void {
       case "{":
       case "[":
         open.push(text[at] === "{" ? new Set() : undefined);
+        outermost ??= open[0];
         if (open.length > MOST_LEVELS) malformed(what, `${part} nests deeper than ${MOST_LEVELS} levels`);
         break;
       case "}":
@@ -52,6 +60,7 @@ function checkKeys(text: string, what: string, part: string): void {
       }
     }
   }
+  return [...(outermost ?? [])];
 }
 
 /** Position of the quote that ends a string; the end of the text where there is none. */

@@ -15,7 +15,8 @@ import type { CommandContext } from "../run-cli.js";
 
 export interface CompareFlags extends ClipFlags, SelectionFlags {
   readonly dropRate?: readonly number[];
-  readonly modes?: readonly ("none" | "paper" | "tail")[];
+  readonly budget?: readonly number[];
+  readonly modes?: readonly ("none" | "paper" | "tail" | "levels")[];
   readonly repeats?: number;
   readonly backend: string;
   readonly report?: string;
@@ -26,7 +27,8 @@ const EXAMPLES = `
 Examples:
   spaattn compare clip.gif
   spaattn compare clip.mp4 --drop-rate 0.8,0.9 --report report.html
-  spaattn compare capture.safetensors --backend webgpu --json`;
+  spaattn compare capture.safetensors --backend webgpu --json
+  spaattn compare capture.safetensors --budget 0.1,0.15,0.21`;
 
 export function registerCompare(program: Command, context: CommandContext): void {
   const command = program
@@ -34,7 +36,16 @@ export function registerCompare(program: Command, context: CommandContext): void
     .description("Compare dense, block-sparse, paper and tail attention on a clip or a capture.")
     .argument("<input>", "a clip (GIF, WebP, PNG; other videos through ffmpeg) or a capture (.safetensors)")
     .option("-d, --drop-rate <rates>", "shares of blocks to skip, comma separated (default: 0.8)", listOf(share))
-    .option("--modes <modes>", "none, paper, tail (default: all)", listOf(oneOf("none", "paper", "tail")))
+    .option(
+      "--budget <shares>",
+      "shares of dense cost to spend, in place of drop rates, comma separated",
+      listOf(share),
+    )
+    .option(
+      "--modes <modes>",
+      "none, paper, tail, levels (default: the first three; with --budget all the backend has)",
+      listOf(oneOf("none", "paper", "tail", "levels")),
+    )
     .option("-r, --report <file>", "write a self-contained HTML page with pictures")
     .option("-f, --force", "let the report replace a file that is no report")
     .addOption(backendOption)

@@ -7,7 +7,9 @@ export interface RunFlags extends SelectionFlags {
   readonly output: string;
   readonly force?: boolean;
   readonly backend: string;
-  readonly rectify: "none" | "paper" | "tail";
+  readonly rectify: "none" | "paper" | "tail" | "levels";
+  readonly budget?: number;
+  readonly choice?: boolean;
   readonly dropRate?: readonly number[];
   readonly dense?: boolean;
   readonly reference?: boolean;
@@ -27,16 +29,18 @@ export function registerRun(program: Command, context: CommandContext): void {
     .option("-f, --force", "replace a file that is there already")
     .addOption(
       new Option("--rectify <mode>", "what happens to skipped blocks")
-        .choices(["none", "paper", "tail"])
+        .choices(["none", "paper", "tail", "levels"])
         .default("tail"),
     )
     .option("-d, --drop-rate <rates>", "share of blocks to skip; one, or one per head (default: 0.8)", listOf(share))
+    .option("--budget <share>", "levels: share of dense cost to spend, in place of a drop rate", share)
     .option("--dense", "compute every block")
     .option("--reference", "decide as the original does, defects included")
     .addOption(
       new Option("--output-dtype <type>", "of the output (default: the capture's)").choices(["f32", "f16", "bf16"]),
     )
     .option("--mask", "also write the mask: mask [b, h, n, blocks] u8, in curve order")
+    .option("--choice", "also write what was chosen: choice [b, h, n, n] u8, a level or 255 for exact (levels)")
     .option("--factor", "also write the rectification factor R (paper)")
     .option("--lse", "also write the log-sum-exp of every row, in curve order")
     .option("--probabilities", "also write the implicit full attention P (none, paper)")

@@ -11,6 +11,7 @@ export const MODE_NAMES: Readonly<Record<Mode, string>> = {
   none: "block-sparse",
   paper: "paper",
   tail: "tail",
+  levels: "levels",
 };
 
 /** The comparison for machines; the fields of a row are part of the interface. */
@@ -48,6 +49,7 @@ export function printComparison(
     [
       { title: "mode", align: "left" },
       { title: "dropped" },
+      { title: "cost" },
       { title: "density" },
       { title: "rel. L2" },
       { title: "cosine" },
@@ -74,8 +76,9 @@ export function printComparison(
 function cells(row: CompareRow, terminal: Terminal): string[] {
   const name = MODE_NAMES[row.mode];
   return [
-    row.mode === "tail" ? terminal.style("bold", name) : name,
+    row.mode === "tail" || row.mode === "levels" ? terminal.style("bold", name) : name,
     row.mode === "dense" ? "" : percent(row.dropRate, 0),
+    percent(row.cost),
     percent(row.density),
     row.relL2.toFixed(4),
     row.cosine.toFixed(5),

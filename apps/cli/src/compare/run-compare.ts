@@ -5,7 +5,7 @@ import { withBackend } from "../backend.js";
 import type { CompareFlags } from "../commands/compare.js";
 import { UsageError } from "../errors.js";
 import { readInput } from "../input.js";
-import { tailOptions } from "../options.js";
+import { levelsOptions, tailOptions } from "../options.js";
 import type { ReportRequest } from "../report/collect.js";
 import type { CommandContext } from "../run-cli.js";
 import { Progress } from "../terminal/progress.js";
@@ -29,7 +29,7 @@ export async function runCompare(input: string, flags: CompareFlags, context: Co
       const share = flags.report ? 0.4 : 1;
       const onProgress = (done: number, what: string) => progress.update(done * share, what);
       progress.update(0, "warming up");
-      await warmUp(backend, inputs, context.signal);
+      await warmUp(backend, inputs, options, context.signal);
       const comparison = await compare(backend, inputs, { ...options, onProgress });
       progress.clear();
       // People see the table while the report is being made; machines get one document at the end.
@@ -55,10 +55,12 @@ export async function runCompare(input: string, flags: CompareFlags, context: Co
 }
 
 function compareOptions(flags: CompareFlags, { signal }: CommandContext): CompareOptions {
-  const { dropRate, modes, repeats, coverMass, neighbours, firstFrame } = flags;
+  const { dropRate, budget, modes, repeats, coverMass, neighbours, firstFrame } = flags;
   return {
     signal,
     ...tailOptions(flags),
+    ...levelsOptions(flags),
+    ...(budget ? { budgets: [...new Set(budget)] } : {}),
     ...(dropRate ? { dropRates: [...new Set(dropRate)] } : {}),
     ...(modes ? { modes: [...new Set(modes)] } : {}),
     ...(repeats ? { repeats } : {}),

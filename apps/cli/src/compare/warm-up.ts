@@ -1,6 +1,6 @@
 import type { Backend } from "@spaattn/attention";
 import { HostTensor } from "@spaattn/core";
-import { compare, inputsFromCapture, type LabInputs } from "@spaattn/lab";
+import { type CompareOptions, compare, inputsFromCapture, type LabInputs } from "@spaattn/lab";
 
 const TOKENS = 512;
 
@@ -8,7 +8,12 @@ const TOKENS = 512;
  * Runs every mode once on a few tokens of the same kind, so that what a backend does at its first run (compiling
  * kernels, starting workers) is not counted against dense attention, which runs first.
  */
-export async function warmUp(backend: Backend, inputs: LabInputs, signal: AbortSignal): Promise<void> {
+export async function warmUp(
+  backend: Backend,
+  inputs: LabInputs,
+  { modes, budgets }: CompareOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const { headDim, blockSize } = inputs.spec;
   const tensor = (phase: number) =>
     new HostTensor(
@@ -22,5 +27,10 @@ export async function warmUp(backend: Backend, inputs: LabInputs, signal: AbortS
     value: tensor(0.11),
     ...(blockSize ? { blockSize } : {}),
   });
-  await compare(backend, few, { dropRates: [0.5], repeats: 2, signal });
+  await compare(backend, few, {
+    ...(modes ? { modes } : {}),
+    ...(budgets ? { budgets: [0.5] } : { dropRates: [0.5] }),
+    repeats: 2,
+    signal,
+  });
 }

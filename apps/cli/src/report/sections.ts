@@ -9,6 +9,7 @@ const EXPLAINED: Readonly<Record<Mode, string>> = {
   none: "Only the blocks that matter; the rest is forgotten.",
   paper: "The result is rescaled; reliable skipped blocks add their mean.",
   tail: "Skipped blocks stay in the softmax as summaries.",
+  levels: "Every block is exact, or 1 to 32 summaries, as its estimated error asks for.",
 };
 
 /** The rows at the drop rate of the pictures, dense first. */

@@ -66,9 +66,12 @@ function extrasOf(flags: RunFlags): Extra[] {
   const { rectify, dense } = flags;
   const wrong = (option: string, modes: string) => new UsageError(`--${option} exists with --rectify ${modes} only.`);
   if (flags.factor && (dense || rectify !== "paper")) throw wrong("factor", "paper");
-  if (flags.probabilities && (dense || rectify === "tail")) throw wrong("probabilities", "none or paper");
+  if (flags.choice && (dense || rectify !== "levels")) throw wrong("choice", "levels");
+  if (flags.budget !== undefined && rectify !== "levels") throw wrong("budget", "levels");
+  if (flags.probabilities && (dense || rectify === "tail" || rectify === "levels"))
+    throw wrong("probabilities", "none or paper");
   if (flags.mask && dense) throw new UsageError("--mask and --dense exclude each other: every block is computed.");
-  return (["mask", "factor", "lse", "probabilities"] as const).filter((name) => flags[name]);
+  return (["mask", "choice", "factor", "lse", "probabilities"] as const).filter((name) => flags[name]);
 }
 
 /** Block lists are written as the plain 0/1 mask that every other tool reads. */

@@ -5,11 +5,12 @@ import { MODE_NAMES, percent } from "../format.js";
 import type { App } from "../state/app.js";
 import { View } from "./view.js";
 
-const SERIES = ["none", "paper", "tail"] as const;
+const SERIES: readonly CurvePoint["mode"][] = ["none", "paper", "tail"];
 const STYLE = {
   none: { dash: [2, 4], token: "--mode-none" },
   paper: { dash: [8, 4], token: "--mode-paper" },
   tail: { dash: [], token: "--accent" },
+  levels: { dash: [12, 3, 2, 3], token: "--accent" },
 };
 
 /** Error against density for all modes, with the current setting as a ring on each curve. */

@@ -8,7 +8,8 @@ export interface GoldenFile {
   readonly tensors: Readonly<Record<string, HostTensor>>;
 }
 
-export type GoldenFormat = "rsa-golden/1" | "rsa-golden-tail/1" | "rsa-curve/1";
+const FORMATS = ["rsa-golden/1", "rsa-golden-tail/1", "rsa-golden-levels/1", "rsa-curve/1"] as const;
+export type GoldenFormat = (typeof FORMATS)[number];
 
 /** Reads all tensors of an open safetensors file. */
 export async function readGolden(file: Safetensors, name: string): Promise<GoldenFile> {
@@ -19,17 +20,20 @@ export async function readGolden(file: Safetensors, name: string): Promise<Golde
 
 /** The format a file says it has; undefined when it is none of ours. */
 export function formatOf(file: GoldenFile): GoldenFormat | undefined {
-  const { format } = file.metadata;
-  return format === "rsa-golden/1" || format === "rsa-golden-tail/1" || format === "rsa-curve/1" ? format : undefined;
+  return FORMATS.find((format) => format === file.metadata.format);
 }
 
 export class Metadata {
   constructor(readonly file: GoldenFile) {}
 
   json<T>(name: string): T {
+    return JSON.parse(this.text(name)) as T;
+  }
+
+  text(name: string): string {
     const text = this.file.metadata[name];
     if (text === undefined) throw new RangeError(`${this.file.name} has no metadata entry "${name}"`);
-    return JSON.parse(text) as T;
+    return text;
   }
 
   number(name: string): number {

@@ -1,4 +1,4 @@
-import type { Backend } from "@spaattn/attention";
+import { type Backend, resolveSpec, unsupportedReason } from "@spaattn/attention";
 import type { FloatDType } from "@spaattn/core";
 import { isSpaAttnError } from "@spaattn/core";
 import { reference } from "@spaattn/reference";
@@ -7,6 +7,8 @@ import { compareWithOracle } from "../run-case.js";
 import { openBase } from "./base.js";
 import { checkCurves } from "./curve.js";
 import { formatOf, type GoldenFile, Metadata } from "./file.js";
+import { checkLevels } from "./levels.js";
+import { openLevels } from "./levels-input.js";
 import { checkPaper } from "./paper.js";
 import { checkTail } from "./tail.js";
 
@@ -32,12 +34,30 @@ export async function runGolden(backend: Backend, file: GoldenFile, options: Gol
   try {
     if (format === undefined) throw new RangeError(`format "${file.metadata.format ?? ""}" is none of ours`);
     if (format === "rsa-curve/1") checkCurves(file, report);
+    else if (format === "rsa-golden-levels/1") await checkLevelsFile(backend, file, options, report);
     else await checkCase(backend, file, options, report);
   } catch (error) {
     if (isSpaAttnError(error, "Aborted")) throw error;
     report("file", { ok: false, note: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
   }
   return checks;
+}
+
+async function checkLevelsFile(
+  backend: Backend,
+  file: GoldenFile,
+  options: GoldenOptions,
+  report: (tensor: string, outcome: Outcome) => void,
+): Promise<void> {
+  const { dtypes, accumulate } = backend.capabilities;
+  const dtype = dtypes.includes("f32") ? "f32" : "f16";
+  const source = await options.open(new Metadata(file).text("input"));
+  const base = openLevels(file, source, dtype);
+  const reason = unsupportedReason(backend.capabilities, resolveSpec(base.spec));
+  if (reason) return report("all", { ok: true, skipped: `${backend.name} has no ${reason}` });
+  const least = dtype === "f16" ? 3e-3 : accumulate === "f64" ? 1e-5 : 1e-3;
+  const tolerance = Math.max(least, options.tolerance ?? 0);
+  await checkLevels(base, { backend, tolerance, report, ...(options.signal ? { signal: options.signal } : {}) });
 }
 
 async function checkCase(

@@ -9,6 +9,9 @@ const ALIASES: Readonly<Record<string, readonly string[]>> = {
   model: ["adapter"],
 };
 
+// The bytes are all there; what whoever wrote them said about them is not right.
+const WRONG = { remedy: "Write the capture again with other metadata; docs/capture-format.md says what each may be." };
+
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** Reads the facts of a capture from the metadata of its file. */
@@ -57,7 +60,7 @@ export class CaptureMetadata {
     } catch {
       value = undefined;
     }
-    if (!check(value)) malformed(this.what, `metadata ${name} must be ${wanted}, got ${JSON.stringify(text)}`);
+    if (!check(value)) malformed(this.what, `metadata ${name} must be ${wanted}, got ${JSON.stringify(text)}`, WRONG);
     return value as T;
   }
 
@@ -68,9 +71,11 @@ export class CaptureMetadata {
   #tokenOrder(hasGrid: boolean): "raster" | "curve" {
     const order = this.#text("token_order");
     if (order === "raster" || order === "curve") return order;
-    if (order !== undefined) malformed(this.what, `metadata token_order must be raster or curve, got "${order}"`);
+    if (order !== undefined)
+      malformed(this.what, `metadata token_order must be raster or curve, got "${order}"`, WRONG);
     // Files of version 1 always say; those of other tools hold attention's own order.
-    if (hasGrid && this.#text("format") === CAPTURE_FORMAT) malformed(this.what, "metadata token_order is missing");
+    if (hasGrid && this.#text("format") === CAPTURE_FORMAT)
+      malformed(this.what, "metadata token_order is missing", WRONG);
     return "curve";
   }
 

@@ -4,7 +4,7 @@ import {
   fileTypeToDType,
   malformed,
   openSafetensors,
-  Safetensors,
+  type Safetensors,
   type SafetensorsEntry,
 } from "@spaattn/weights";
 import { type Capture, factsProblem, type TensorFacts, tensorsProblem } from "./capture.js";
@@ -23,6 +23,10 @@ function roleEntry(file: Safetensors, role: keyof typeof NAMES): SafetensorsEntr
   return { ...entry, dtype: fileTypeToDType(entry.fileType) ?? entry.fileType };
 }
 
+/** An open file, also one of another copy of this package. */
+const isOpen = (input: ByteInput | Safetensors): input is Safetensors =>
+  typeof (input as Safetensors)?.tensor === "function" && typeof (input as Safetensors).entry === "function";
+
 /** True when a safetensors file holds query, key and value. */
 export const isCapture = (file: Safetensors): boolean =>
   Object.entries(NAMES).every(([role, short]) => file.has(role) || file.has(short));
@@ -35,7 +39,7 @@ export const isCapture = (file: Safetensors): boolean =>
  * @throws SpaAttnError MalformedFile
  */
 export async function readCapture(input: ByteInput | Safetensors): Promise<Capture> {
-  const file = input instanceof Safetensors ? input : await openSafetensors(input);
+  const file = isOpen(input) ? input : await openSafetensors(input);
   const { name } = file.source;
   const { format } = file.metadata;
   if (format?.startsWith("spaattn-capture/") && format !== CAPTURE_FORMAT)

@@ -1,3 +1,5 @@
+import { binaryKind, describeValue } from "@spaattn/core";
+
 /** A video in memory; an image is a clip of one frame. */
 export interface Clip {
   readonly width: number;
@@ -8,13 +10,19 @@ export interface Clip {
   /** `[frames, height, width, 3]` RGB bytes. */
   readonly data: Uint8Array;
   readonly name?: string;
+  /** Frames of the file, where that is more than were read. */
+  readonly totalFrames?: number;
+  /** What went wrong without making the clip unreadable, for people. */
+  readonly notes?: readonly string[];
 }
 
 /** @throws RangeError when the size and the data disagree. */
 export function checkClip({ width, height, frames, data }: Clip): void {
   for (const [name, size] of Object.entries({ width, height, frames }))
     if (!Number.isSafeInteger(size) || size < 1)
-      throw new RangeError(`clip.${name} must be a positive integer, got ${size}`);
+      throw new RangeError(`clip.${name} must be a positive integer, got ${describeValue(size)}`);
+  if (!/^Uint8(Clamped)?Array$/.test(binaryKind(data) ?? ""))
+    throw new TypeError(`clip.data must be a Uint8Array, got ${describeValue(data)}`);
   const bytes = frames * height * width * 3;
   if (data.length !== bytes)
     throw new RangeError(

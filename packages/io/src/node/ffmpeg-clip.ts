@@ -1,6 +1,5 @@
 import { execFile, spawn } from "node:child_process";
-import { basename } from "node:path";
-import { SpaAttnError, throwIfAborted } from "@spaattn/core";
+import { isSpaAttnError, SpaAttnError, throwIfAborted } from "@spaattn/core";
 import { malformed } from "@spaattn/weights";
 import { type Clip, checkClip } from "../clip/clip.js";
 import { PpmFrames } from "./ppm-frames.js";
@@ -11,32 +10,42 @@ export async function readContainerClip(path: string, options: ReadClipOptions):
   const { maxFrames, maxSize, signal } = options;
   const command = options.ffmpeg ?? "ffmpeg";
   const args = ["-nostdin", "-v", "error", "-i", `file:${path}`, "-an", "-sn"];
-  if (maxFrames) args.push("-frames:v", String(maxFrames));
+  // One more than is wanted tells whether there are more.
+  if (maxFrames) args.push("-frames:v", String(maxFrames + 1));
   // The longer side becomes maxSize; nothing is enlarged or stretched.
   if (maxSize)
     args.push("-vf", `scale=w='min(${maxSize},iw)':h='min(${maxSize},ih)':force_original_aspect_ratio=decrease`);
   args.push("-f", "image2pipe", "-c:v", "ppm", "pipe:1");
   throwIfAborted(signal);
-  const fps = await frameRate(path, command);
-  const frames = new PpmFrames();
-  const failure = await runFfmpeg(command, args, frames, signal);
+  const facts = await videoFacts(path, command);
+  const frames = new PpmFrames(path, maxFrames);
+  const { failure, complaint } = await runFfmpeg(command, args, frames, signal);
   const { width, height, count, data } = frames.finish();
   if (failure || count === 0)
     malformed(path, `ffmpeg cannot read it as video${failure ? ` (${failure})` : ""}`, {
       remedy: "Give a capture file, an image, or a video that ffmpeg plays.",
     });
-  const clip = { width, height, frames: count, data, name: basename(path), ...(fps ? { fps } : {}) };
+  const clip: Clip = {
+    width,
+    height,
+    frames: count,
+    ...(facts.fps ? { fps: facts.fps } : {}),
+    ...(frames.more ? { totalFrames: Math.max(count + 1, facts.frames ?? 0) } : {}),
+    // A file that is cut off plays up to there, and ffmpeg says so with success.
+    ...(complaint ? { notes: [`ffmpeg: ${complaint}`] } : {}),
+    data,
+  };
   checkClip(clip);
   return clip;
 }
 
-/** Resolves with what went wrong, undefined when all went well. */
+/** What went wrong, where anything did, and what ffmpeg complained about though it went on. */
 async function runFfmpeg(
   command: string,
   args: readonly string[],
   frames: PpmFrames,
   signal: AbortSignal | undefined,
-): Promise<string | undefined> {
+): Promise<{ failure?: string; complaint?: string }> {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], ...(signal ? { signal } : {}) });
   let complaint = "";
   child.stderr.on("data", (chunk) => {
@@ -56,8 +65,11 @@ async function runFfmpeg(
   const end = await closed;
   throwIfAborted(signal);
   if (end instanceof Error) throw (end as NodeJS.ErrnoException).code === "ENOENT" ? missing(command, end) : end;
-  if (unreadable) return (unreadable as Error).message;
-  return end === 0 ? undefined : complaint.trim().split("\n")[0] || `exit code ${end}`;
+  if (isSpaAttnError(unreadable)) throw unreadable;
+  if (unreadable) return { failure: (unreadable as Error).message };
+  const [first] = complaint.trim().split("\n");
+  if (end !== 0) return { failure: first || `exit code ${end}` };
+  return first ? { complaint: first } : {};
 }
 
 const missing = (command: string, cause: unknown) =>
@@ -66,15 +78,25 @@ const missing = (command: string, cause: unknown) =>
     cause,
   });
 
-/** Frames per second as ffprobe, which comes with ffmpeg, says; undefined without it. */
-function frameRate(path: string, command: string): Promise<number | undefined> {
+/** Frames per second, and frames in all, as ffprobe, which comes with ffmpeg, says; nothing without it. */
+function videoFacts(path: string, command: string): Promise<{ fps?: number; frames?: number }> {
   const probe = command.replace(/ffmpeg(\.exe)?$/, "ffprobe$1");
-  const args = ["-v", "error", "-select_streams", "v:0", "-show_entries", "stream=avg_frame_rate", "-of", "csv=p=0"];
+  const entries = "stream=avg_frame_rate,nb_frames:format=duration";
+  const args = ["-v", "error", "-select_streams", "v:0", "-show_entries", entries, "-of", "json"];
   return new Promise((resolve) => {
     execFile(probe, [...args, `file:${path}`], { timeout: 20_000 }, (error, stdout) => {
-      const [frames, seconds] = String(stdout).trim().split("/").map(Number);
-      const rate = frames / seconds;
-      resolve(!error && Number.isFinite(rate) && rate > 0 ? rate : undefined);
+      if (error) return resolve({});
+      try {
+        const { streams: [stream = {}] = [], format = {} } = JSON.parse(stdout);
+        const [count, seconds] = String(stream.avg_frame_rate).split("/").map(Number);
+        const fps = count / seconds;
+        const known = Number.isFinite(fps) && fps > 0;
+        // Some containers do not count their frames.
+        const frames = Number(stream.nb_frames) || (known ? Math.round(Number(format.duration) * fps) : 0);
+        resolve({ ...(known ? { fps } : {}), ...(frames > 0 ? { frames } : {}) });
+      } catch {
+        resolve({});
+      }
     });
   });
 }

@@ -1,3 +1,5 @@
+import { checkBytes, checkPixels } from "../clip/limits.js";
+
 const HEADER = /^P6\s+(\d+)\s+(\d+)\s+255\s/;
 
 /** Longest header ffmpeg writes in front of a frame. */
@@ -11,6 +13,21 @@ export class PpmFrames {
   /** Bytes still missing of the last frame. */
   #missing = 0;
   #head = new Uint8Array(0);
+  #more = false;
+
+  /**
+   * @param what names the video in messages
+   * @param most frames to keep; a further one only tells that there are more
+   */
+  constructor(
+    readonly what = "the video",
+    readonly most = Number.POSITIVE_INFINITY,
+  ) {}
+
+  /** True when the stream held more frames than were to be kept. */
+  get more(): boolean {
+    return this.#more;
+  }
 
   push(chunk: Uint8Array): void {
     let rest = chunk;
@@ -19,7 +36,7 @@ export class PpmFrames {
 
   /** All frames in one array; a frame that was cut off is left out. */
   finish(): { width: number; height: number; count: number; data: Uint8Array } {
-    if (this.#missing > 0) this.#frames.pop();
+    if (this.#missing > 0 && !this.#more) this.#frames.pop();
     const bytes = this.#width * this.#height * 3;
     const data = new Uint8Array(bytes * this.#frames.length);
     this.#frames.forEach((frame, i) => {
@@ -29,9 +46,9 @@ export class PpmFrames {
   }
 
   #pixels(chunk: Uint8Array): Uint8Array {
-    const frame = this.#frames.at(-1) as Uint8Array;
     const part = chunk.subarray(0, this.#missing);
-    frame.set(part, frame.length - this.#missing);
+    const frame = this.#frames.at(-1) as Uint8Array;
+    if (!this.#more) frame.set(part, frame.length - this.#missing);
     this.#missing -= part.length;
     return chunk.subarray(part.length);
   }
@@ -53,7 +70,12 @@ export class PpmFrames {
     this.#width = width;
     this.#height = height;
     this.#missing = width * height * 3;
-    this.#frames.push(new Uint8Array(this.#missing));
+    this.#more ||= this.#frames.length === this.most;
+    if (!this.#more) {
+      checkPixels(this.what, width, height);
+      checkBytes(this.what, this.#frames.length + 1, width, height);
+      this.#frames.push(new Uint8Array(this.#missing));
+    }
     this.#head = new Uint8Array(0);
     return chunk.subarray(match[0].length - before);
   }

@@ -1,3 +1,4 @@
+import { SpaAttnError } from "@spaattn/core";
 import { malformed } from "@spaattn/weights";
 
 /** What the header of a npy file says. */
@@ -35,9 +36,14 @@ function tokenize(literal: string, what: string): Token[] {
 /**
  * Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`: this dictionary and nothing else of Python.
  *
- * @throws SpaAttnError MalformedFile
+ * @throws SpaAttnError MalformedFile, or Unsupported for records
  */
 export function parseNpyHeader(literal: string, what: string): NpyHeader {
+  // A list of fields: a record array, which is no tensor but as good a file as any.
+  if (/['"]descr['"]\s*:\s*\[/.test(literal))
+    throw new SpaAttnError("Unsupported", `${what}: an array of records cannot be read as a tensor.`, {
+      remedy: "Save one field of it: numpy.save(path, array['field']).",
+    });
   const tokens = tokenize(literal, what);
   let at = 0;
   const fail = (): never => malformed(what, "the header is not the dictionary that npy files begin with");

@@ -38,6 +38,10 @@ export async function calibrate(
   target: CalibrationTarget,
   options: CalibrateOptions = {},
 ): Promise<CalibratedPreset> {
+  const { rectify } = adapter.settings;
+  // Its budget is shared over heads at run time, and a tolerance does the same between layers and steps.
+  if (rectify === "levels")
+    throw new RangeError('a model with rectify "levels" has no drop rates to calibrate; set levels.tolerance instead');
   const placed = placeCaptures(adapter, captures);
   const { grid } = placed[0];
   const blocks = blocksOf(adapter, placed);
@@ -74,7 +78,7 @@ export async function calibrate(
     grid,
     blockSize: settings.blockSize,
     heads,
-    rectify: settings.rectify,
+    rectify,
     layers: rates,
     otherLayers: { dropRate: rate(even) },
     provenance: {

@@ -52,5 +52,5 @@ export async function readFile(folder: Folder, path: string): Promise<Uint8Array
 /** A file that holds a JSON object; undefined where there is none. */
 export async function readJson(folder: Folder, path: string): Promise<Record<string, unknown> | undefined> {
   const text = await readText(folder, path);
-  return text === undefined ? undefined : parseJsonObject(text, `${folder.name}/${path}`, "the file");
+  return text === undefined ? undefined : parseJsonObject(text, `${folder.name}/${path}`, "the file").value;
 }

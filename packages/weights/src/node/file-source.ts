@@ -23,10 +23,41 @@ export async function fileSource(path: string): Promise<FileSource> {
     file = await open(path, "r");
     const stat = await file.stat();
     if (stat.isDirectory()) throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
+    // Pipes and devices have no size and no way back: they are read to their end once.
+    if (!stat.isFile()) return new OpenStream(path, await file.readFile(), file);
     return new OpenFile(path, stat.size, file);
   } catch (cause) {
     await file?.close();
     throw fileError(path, cause);
+  }
+}
+
+/** What came out of a pipe, in memory. */
+class OpenStream implements FileSource {
+  readonly size: number;
+
+  constructor(
+    readonly name: string,
+    readonly bytes: Uint8Array,
+    readonly file: FileHandle,
+  ) {
+    this.size = bytes.length;
+  }
+
+  async read(offset: number, target: Uint8Array): Promise<void> {
+    target.set(this.bytes.subarray(offset, offset + target.length));
+  }
+
+  view(offset: number, length: number): Uint8Array {
+    return this.bytes.subarray(offset, offset + length);
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 

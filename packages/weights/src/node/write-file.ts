@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, link, open, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { isSpaAttnError, SpaAttnError } from "@spaattn/core";
+import { isSpaAttnError } from "@spaattn/core";
 import { fileError } from "./file-error.js";
+import { alreadyThere, findTarget } from "./target.js";
 
 export interface WriteOptions {
   /** Replace a file that is there already. */
@@ -11,7 +12,8 @@ export interface WriteOptions {
 
 /**
  * Writes chunks to a temporary file beside `path` and gives it its name at the end: nobody ever sees half a file, and
- * a failure leaves what was there.
+ * a failure leaves what was there. Links stay links and a replaced file keeps its permissions; devices and pipes are
+ * written into as the chunks come.
  *
  * @throws SpaAttnError FileAccess, also when the file exists and `force` is not set.
  */
@@ -21,22 +23,41 @@ export async function writeFileWhole(
   { force = false }: WriteOptions = {},
 ): Promise<void> {
   // Asked first, so that nothing long is computed in vain; the link below asks again.
-  if (!force && (await exists(path))) throw alreadyThere(path);
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  const target = await findTarget(path, force);
+  if (target.kind === "stream") return writeInto(path, chunks);
+  const temporary = join(dirname(target.path), `.${basename(target.path)}.${randomBytes(6).toString("hex")}.tmp`);
   let file: FileHandle | undefined;
   try {
-    file = await open(temporary, "wx");
+    file = await open(temporary, "wx", target.mode ?? 0o666);
+    if (target.mode !== undefined) await file.chmod(target.mode);
     for await (const chunk of chunks) await writeAll(file, chunk);
     await file.sync();
     await file.close();
     file = undefined;
-    await publish(temporary, path, force);
+    await publish(temporary, target.path, force);
   } catch (cause) {
     await file?.close().catch(() => {});
     await unlink(temporary).catch(() => {});
-    const system = typeof (cause as NodeJS.ErrnoException)?.syscall === "string";
-    throw system && !isSpaAttnError(cause) ? fileError(path, cause) : cause;
+    throw explained(path, cause);
   }
+}
+
+async function writeInto(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, "w");
+    for await (const chunk of chunks) await writeAll(file, chunk);
+  } catch (cause) {
+    throw explained(path, cause);
+  } finally {
+    await file?.close();
+  }
+}
+
+/** Errors of the file system in our words; those of whoever makes the chunks as they are. */
+function explained(path: string, cause: unknown): unknown {
+  const system = typeof (cause as NodeJS.ErrnoException)?.syscall === "string";
+  return system && !isSpaAttnError(cause) ? fileError(path, cause) : cause;
 }
 
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
@@ -67,8 +88,3 @@ const exists = (path: string): Promise<boolean> =>
       throw fileError(path, error);
     },
   );
-
-const alreadyThere = (path: string) =>
-  new SpaAttnError("FileAccess", `${path} exists already.`, {
-    remedy: "Choose another name, or allow overwriting (`force: true`, on the command line --force).",
-  });

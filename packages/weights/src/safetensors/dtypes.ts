@@ -1,22 +1,27 @@
 import { byteSize, type DType, dtypeOfFile, fileNameOf } from "@spaattn/core";
 
-/** Types of the format that tensors do not have: bytes per element, and the dtype their values are read as. */
-const OTHERS: Readonly<Record<string, { readonly bytes: number; readonly readAs?: DType }>> = {
-  BOOL: { bytes: 1, readAs: "u8" },
-  I16: { bytes: 2, readAs: "i32" },
-  U32: { bytes: 4, readAs: "i32" },
-  I64: { bytes: 8, readAs: "i32" },
-  U64: { bytes: 8, readAs: "i32" },
-  F8_E8M0: { bytes: 1 },
-  C64: { bytes: 8 },
+/** Types of the format that tensors do not have: bits per element, and the dtype their values are read as. */
+const OTHERS: Readonly<Record<string, { readonly bits: number; readonly readAs?: DType }>> = {
+  F4: { bits: 4 },
+  F6_E2M3: { bits: 6 },
+  F6_E3M2: { bits: 6 },
+  BOOL: { bits: 8, readAs: "u8" },
+  F8_E8M0: { bits: 8 },
+  F8_E4M3FNUZ: { bits: 8 },
+  F8_E5M2FNUZ: { bits: 8 },
+  I16: { bits: 16, readAs: "i32" },
+  U32: { bits: 32, readAs: "i32" },
+  I64: { bits: 64, readAs: "i32" },
+  U64: { bits: 64, readAs: "i32" },
+  C64: { bits: 64 },
 };
 
 const other = (name: string) => (Object.hasOwn(OTHERS, name) ? OTHERS[name] : undefined);
 
-/** Bytes per element; undefined for a type this version does not know. */
-export function fileTypeBytes(name: string): number | undefined {
+/** Bits per element; undefined for a type this version does not know. */
+export function fileTypeBits(name: string): number | undefined {
   const dtype = dtypeOfFile(name);
-  return dtype ? byteSize(dtype) : other(name)?.bytes;
+  return dtype ? 8 * byteSize(dtype) : other(name)?.bits;
 }
 
 /** The dtype whose elements have the same bits; undefined where there is none. */

@@ -1,6 +1,6 @@
 import { isRecord, parseJsonObject } from "../json-object.js";
 import { malformed } from "../malformed.js";
-import { fileTypeBytes } from "./dtypes.js";
+import { fileTypeBits } from "./dtypes.js";
 
 /** Where one tensor lies, as the header says. */
 export interface SafetensorsEntry {
@@ -46,11 +46,16 @@ export function headerLength(prefix: Uint8Array, fileBytes: number, what: string
  */
 export function parseHeader(header: Uint8Array, fileBytes: number, what: string): SafetensorsHeader {
   if (header[0] !== 0x7b) malformed(what, 'the header does not begin with "{"; this is no safetensors file');
-  const { __metadata__: metadata, ...tensors } = parseJsonObject(decode(header, what), what);
+  const { value: object, names } = parseJsonObject(decode(header, what), what);
   const start = 8 + header.length;
-  const entries = Object.entries(tensors).map(([name, info]) => parseEntry(name, info, start, what));
+  const entries = names
+    .filter((name) => name !== "__metadata__")
+    .map((name) => parseEntry(name, object[name], start, what));
   checkLayout(entries, start, fileBytes, what);
-  return { entries: new Map(entries.map((entry) => [entry.name, entry])), metadata: parseMetadata(metadata, what) };
+  return {
+    entries: new Map(entries.map((entry) => [entry.name, entry])),
+    metadata: parseMetadata(object.__metadata__, what),
+  };
 }
 
 function decode(header: Uint8Array, what: string): string {
@@ -61,11 +66,13 @@ function decode(header: Uint8Array, what: string): string {
   }
 }
 
+const METADATA = { remedy: "Write the file again with metadata of strings alone." };
+
 function parseMetadata(value: unknown, what: string): Record<string, string> {
   if (value === undefined) return {};
-  if (!isRecord(value)) malformed(what, "__metadata__ is not an object");
+  if (!isRecord(value)) malformed(what, "__metadata__ is not an object", METADATA);
   for (const [key, text] of Object.entries(value))
-    if (typeof text !== "string") malformed(what, `__metadata__.${key} is not a string`);
+    if (typeof text !== "string") malformed(what, `__metadata__.${key} is not a string`, METADATA);
   return value as Record<string, string>;
 }
 
@@ -81,8 +88,8 @@ function parseEntry(name: string, info: unknown, start: number, what: string): S
     refuse("has no data_offsets [begin, end]");
   const [begin, end] = offsets as [number, number];
   if (end < begin) refuse(`ends at ${end}, before it begins at ${begin}`);
-  const width = fileTypeBytes(dtype);
-  const bytes = width && shape.reduce<number>((product, size) => product * size, width);
+  const bits = fileTypeBits(dtype);
+  const bytes = bits && shape.reduce<number>((product, size) => product * size, bits) / 8;
   if (bytes !== undefined && bytes !== end - begin)
     refuse(`is ${dtype} [${shape.join(", ")}], ${bytes} bytes, but takes ${end - begin}`);
   return { name, fileType: dtype, shape, offset: start + begin, bytes: end - begin };

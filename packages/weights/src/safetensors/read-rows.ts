@@ -2,7 +2,7 @@ import { elementCount, HostTensor, SpaAttnError } from "@spaattn/core";
 import { type ByteSource, readBytes } from "../byte-source.js";
 import { malformed } from "../malformed.js";
 import { readTensor } from "../read-tensor.js";
-import { fileTypeBytes, fileTypeReadAs, fileTypeToDType } from "./dtypes.js";
+import { fileTypeBits, fileTypeReadAs, fileTypeToDType } from "./dtypes.js";
 import type { SafetensorsEntry } from "./header.js";
 
 /** Consecutive indices of a tensor's first axis, the end left out. */
@@ -25,13 +25,14 @@ export async function readRows(source: ByteSource, entry: SafetensorsEntry, rows
   const same = fileTypeToDType(fileType);
   if (same) return readTensor(source, offset, same, shape);
   const at = `tensor ${JSON.stringify(entry.name)} has dtype ${JSON.stringify(fileType)}`;
-  const width = fileTypeBytes(fileType);
-  if (width === undefined)
+  const bits = fileTypeBits(fileType);
+  if (bits === undefined)
     malformed(source.name, `${at}, which is unknown`, { remedy: "Write it as F32, F16 or BF16." });
   if (!fileTypeReadAs(fileType))
     throw new SpaAttnError("Unsupported", `${source.name}: ${at}, which cannot be read as a tensor.`, {
       remedy: "Convert it to F32, F16 or BF16, or take its bytes with bytes().",
     });
+  const width = bits / 8;
   const bytes = await readBytes(source, offset, elementCount(shape) * width);
   return new HostTensor("i32", shape, integers(bytes, fileType, width, `${source.name}: ${at}`));
 }

@@ -7,7 +7,7 @@ import { malformed } from "../malformed.js";
  * @throws SpaAttnError MalformedFile
  */
 export function parseIndex(text: string, what: string): ReadonlyMap<string, string> {
-  const { weight_map: map } = parseJsonObject(text, what, "the index");
+  const { weight_map: map } = parseJsonObject(text, what, "the index").value;
   if (!isRecord(map)) malformed(what, "the index has no weight_map");
   for (const [tensor, file] of Object.entries(map))
     if (!isFileName(file))
