@@ -1,90 +1,91 @@
-import type { Elementwise, Geometry } from "@spaattn/attention";
-import { elementCount, type FloatDType, sameShape, type Tensor } from "@spaattn/core";
+import type { Elementwise } from "@spaattn/attention";
+import { type OperationName, type Plan, type PlanValue, type Program, sameShape, type Tensor } from "@spaattn/core";
 import type { WebGpuBackend } from "./backend.js";
-import { type Chunk, combineKernel, distanceKernel, PARTIAL_SUMS } from "./kernels/elementwise.js";
-import { Lowering } from "./lowering.js";
-import { Recording, Scratch } from "./recording.js";
-import { Runner } from "./runner.js";
-import type { GpuTensor } from "./tensor.js";
-import { rowStorage } from "./wgsl/storage.js";
 
-/** Every tensor here is a flat run of values. */
-const FLAT = { batch: 1, heads: 1 } as Geometry;
-
-/** Helpers of step caches. Lengths are multiples of four: that is how values lie in memory. */
+/** Helpers of step caches: plans of one operation, compiled once for each type and shape. */
 export class WebGpuElementwise implements Elementwise {
+  readonly #programs = new Map<string, Promise<Program>>();
+
   constructor(readonly backend: WebGpuBackend) {}
 
   add(a: Tensor, b: Tensor, out: Tensor): Promise<void> {
-    return this.#combine(a, b, out, 1);
+    return this.#combine("add", a, b, out);
   }
 
   subtract(a: Tensor, b: Tensor, out: Tensor): Promise<void> {
-    return this.#combine(a, b, out, -1);
+    return this.#combine("subtract", a, b, out);
   }
 
   async meanAbsolute(a: Tensor, b?: Tensor): Promise<number> {
     if (b) same(a, b);
-    const count = elementCount(a.shape);
-    if (count === 0) return 0;
-    const sums = this.backend.allocate("f32", [PARTIAL_SUMS]);
+    if (a.shape.includes(0)) return 0;
+    const y = this.backend.allocate("f32", [1]);
     try {
-      const storage = this.#storage(a);
-      const kernel = distanceKernel(storage, b !== undefined);
-      const chunk: Chunk = { vectors: Math.ceil(count / 4), last: count % 4 || 4 };
-      await this.#run({ a, ...(b ? { b } : {}), sums }, (lowering) =>
-        lowering.emit(
-          kernel,
-          { first: 0, count: 1 },
-          {
-            bind: { a: "a", b: "b", sums: "sums" },
-            params: { ...chunk },
-            grid: [PARTIAL_SUMS, 1],
-          },
-        ),
-      );
-      const partial = (await sums.read()).toFloat32();
-      return partial.reduce((sum, value) => sum + value, 0) / count;
+      await this.#run("reduce", { kind: "meanAbsolute" }, { a, ...(b ? { b } : {}) }, { y });
+      return (await y.read()).toFloat32()[0];
     } finally {
-      sums.dispose();
+      y.dispose();
     }
   }
 
-  async #combine(a: Tensor, b: Tensor, out: Tensor, sign: 1 | -1): Promise<void> {
+  dispose(): void {
+    for (const program of this.#programs.values())
+      program.then(
+        (made) => made.dispose(),
+        () => undefined,
+      );
+    this.#programs.clear();
+  }
+
+  async #combine(kind: "add" | "subtract", a: Tensor, b: Tensor, out: Tensor): Promise<void> {
     same(a, b);
     same(a, out);
-    const vectors = Math.ceil(elementCount(a.shape) / 4);
-    const groups = Math.ceil(vectors / 64);
-    const wide = Math.min(groups, 32768);
-    const kernel = combineKernel(this.#storage(a));
-    await this.#run({ a, b, out }, (lowering) =>
-      lowering.emit(
-        kernel,
-        { first: 0, count: 1 },
-        {
-          bind: { a: "a", b: "b", out: "out" },
-          params: { vectors, wide: wide * 64, sign },
-          grid: [wide, Math.ceil(groups / wide)],
-        },
-      ),
-    );
+    if (a.shape.includes(0)) return;
+    await this.#run("binary", { kind, dtype: out.dtype }, { a, b }, { y: out });
   }
 
-  #storage(tensor: Tensor) {
-    return rowStorage(tensor.dtype as FloatDType, this.backend.device.hasF16);
-  }
-
-  async #run(tensors: Record<string, Tensor>, emit: (lowering: Lowering) => void): Promise<void> {
-    const { device } = this.backend;
-    const lowering = new Lowering("permute", device, FLAT, tensors);
-    emit(lowering);
-    const recording = await Recording.prepare(device, lowering, new Scratch());
-    try {
-      await new Runner(device, [recording], [(role) => tensors[role] as GpuTensor]).run({});
-    } finally {
-      recording.dispose();
+  async #run(
+    op: string,
+    attrs: object,
+    inputs: Readonly<Record<string, Tensor>>,
+    outputs: Readonly<Record<string, Tensor>>,
+  ): Promise<void> {
+    const plan = planOf(op, attrs, inputs, outputs);
+    const key = JSON.stringify(plan);
+    let program = this.#programs.get(key);
+    if (!program) {
+      program = this.backend.compile(plan);
+      this.#programs.set(key, program);
+      program.catch(() => this.#programs.delete(key));
     }
+    await (await program).run({ ...inputs, ...outputs });
   }
+}
+
+function planOf(
+  op: string,
+  attrs: object,
+  inputs: Readonly<Record<string, Tensor>>,
+  outputs: Readonly<Record<string, Tensor>>,
+): Plan {
+  const valuesOf = (tensors: Readonly<Record<string, Tensor>>, role: "input" | "output") =>
+    Object.entries(tensors).map(([name, { dtype, shape }]): [string, PlanValue] => [name, { dtype, shape, role }]);
+  const names = (tensors: object) => Object.fromEntries(Object.keys(tensors).map((name) => [name, name]));
+  return {
+    values: Object.fromEntries([...valuesOf(inputs, "input"), ...valuesOf(outputs, "output")]),
+    operations: [
+      {
+        op: op as OperationName,
+        attrs: attrs as never,
+        in: names(inputs),
+        out: names(outputs),
+        cost: { flop: 0, bytes: 0 },
+      },
+    ],
+    segments: [],
+    rows: [],
+    constants: {},
+  };
 }
 
 function same(a: Tensor, b: Tensor): void {

@@ -1,3 +1,4 @@
+import { NUMBER_FUNCTIONS } from "./wgsl/numbers.js";
 import { elementOf, loadFunction, type Storage, storeFunction } from "./wgsl/storage.js";
 
 /** A storage buffer of a kernel. In WGSL: `load_NAME(i)`, `store_NAME(i, value)`, or the array `NAME` itself. */
@@ -63,11 +64,17 @@ export const withConstantBounds = (code: string): string =>
  */
 export function assemble(source: KernelSource): Kernel {
   const { name, slots, workgroup, module = "", body, builtins = [] } = source;
-  const half = slots.some((slot) => slot.storage === "f16");
+  const half = slots.some((slot) => slot.storage === "f16" || slot.storage === "f16x1");
   const directives = new Set([...(half ? ["enable f16;"] : []), ...(source.directives ?? [])]);
   const params = [...u32("head0", "zero"), ...u32(...slots.map((slot) => `base_${slot.name}`)), ...source.params];
   const scalars = params.filter((param) => param.length === undefined);
   const tables = params.filter((param) => param.length !== undefined);
+  const loads = slots.map((slot) => loadFunction(slot.name, slot.storage)).join("\n");
+  const stores = slots
+    .filter((slot) => slot.access === "read_write")
+    .map((slot) => storeFunction(slot.name, slot.storage))
+    .join("\n");
+  const called = NUMBER_FUNCTIONS.filter((each) => `${loads}${stores}${module}${body}`.includes(`${each.name}(`));
   const code = `${[...directives].join("\n")}
 struct Params {
 ${scalars.map((param) => `  ${param.name}: ${param.type},`).join("\n")}
@@ -75,11 +82,9 @@ ${tables.map((table) => `  ${table.name}: array<vec4<${table.type}>, ${Math.ceil
 }
 @group(0) @binding(0) var<uniform> p: Params;
 ${TRIPS}${slots.map((slot, i) => `@group(0) @binding(${i + 1}) var<storage, ${slot.access}> ${slot.name}: array<${elementOf(slot.storage)}>;`).join("\n")}
-${slots.map((slot) => loadFunction(slot.name, slot.storage)).join("\n")}
-${slots
-  .filter((slot) => slot.access === "read_write")
-  .map((slot) => storeFunction(slot.name, slot.storage))
-  .join("\n")}
+${called.map((each) => each.code).join("\n")}
+${loads}
+${stores}
 ${tables.map((table) => `fn ${table.name}(i: u32) -> ${table.type} { return p.${table.name}[i / 4u][i % 4u]; }`).join("\n")}
 ${module}
 @compute @workgroup_size(${workgroup[0]}, ${workgroup[1] ?? 1})

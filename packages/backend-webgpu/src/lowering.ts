@@ -1,26 +1,9 @@
 import type { Geometry, StepKind } from "@spaattn/attention";
 import { byteSize, type DType, elementCount, type FloatDType, SpaAttnError } from "@spaattn/core";
+import type { Command, Lowered, Operand } from "./commands.js";
 import type { Device } from "./device.js";
 import type { Kernel } from "./kernel.js";
 import { rowStorage, type Storage, storageBytes } from "./wgsl/storage.js";
-
-/** A bound range of a tensor or of scratch memory. */
-export interface Operand {
-  readonly tensor: string;
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** One dispatch, complete but for the tensors themselves. */
-export interface Command {
-  readonly op: StepKind;
-  readonly kernel: Kernel;
-  readonly operands: readonly Operand[];
-  readonly params: Readonly<Record<string, number | readonly number[]>>;
-  readonly grid: readonly [number, number, number];
-  /** Floating-point operations, estimated; decides where a submission is cut. */
-  readonly flops: number;
-}
 
 export interface TensorShape {
   readonly dtype: DType;
@@ -48,7 +31,7 @@ export interface Dispatch {
 const SCRATCH_BYTES = 64 * 1024 * 1024;
 
 /** Collects the dispatches of one step: cuts them by heads, lays out scratch memory, remembers what was chosen. */
-export class Lowering {
+export class Lowering implements Lowered {
   readonly commands: Command[] = [];
   /** Bytes of scratch buffers by name. */
   readonly scratch = new Map<string, number>();
@@ -104,6 +87,9 @@ export class Lowering {
     if (most < this.heads) most = Math.max(multiple, most - (most % multiple));
     for (const [name, bytes] of Object.entries(scratch))
       this.scratch.set(name, Math.max(this.scratch.get(name) ?? 0, bytes * most));
+    // The third dimension of a grid has its limit too.
+    const groups = this.device.limits.maxComputeWorkgroupsPerDimension;
+    if (most > groups) most = groups - (groups % multiple);
     const windows: HeadWindow[] = [];
     for (let first = 0; first < this.heads; first += most)
       windows.push({ first, count: Math.min(most, this.heads - first) });
@@ -121,8 +107,9 @@ export class Lowering {
       return operand;
     });
     const heads = dispatch.heads ?? window.count;
+    const groups = Math.max(heads, ...dispatch.grid);
+    if (groups > this.device.limits.maxComputeWorkgroupsPerDimension) throw this.#tooMany(groups);
     this.commands.push({
-      op: this.op,
       kernel,
       operands,
       params,
@@ -133,7 +120,7 @@ export class Lowering {
 
   #operand(role: string, window: HeadWindow, unit: number): Operand & { base: number } {
     const scratch = this.scratch.get(role);
-    if (scratch !== undefined) return { tensor: role, offset: 0, size: roundUp(scratch, 4), base: 0 };
+    if (scratch !== undefined) return { tensor: role, own: true, offset: 0, size: roundUp(scratch, 4), base: 0 };
     const perHead = this.#headBytes(role);
     const shape = this.tensors[role]!;
     if (perHead === 0) return { tensor: role, offset: 0, size: roundUp(bytesOf(shape), 4), base: 0 };
@@ -156,6 +143,14 @@ export class Lowering {
     const { shape } = tensor;
     const perHead = shape.length >= 3 && shape[0] === batch && shape[1] === heads;
     return perHead ? bytesOf(tensor) / this.heads : 0;
+  }
+
+  #tooMany(groups: number): SpaAttnError {
+    return new SpaAttnError(
+      "Unsupported",
+      `${this.op} needs ${groups} workgroups in a row, this device has ${this.device.limits.maxComputeWorkgroupsPerDimension}.`,
+      { remedy: "Use fewer tokens or larger blocks." },
+    );
   }
 
   #tooLarge(role: string, bytes: number, limit: number): SpaAttnError {

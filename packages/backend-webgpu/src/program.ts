@@ -1,92 +1,159 @@
 import {
-  allocateHeld,
   type Bindings,
+  boundNames,
+  type HostTensor,
+  type OperationDescription,
   type Plan,
-  type PlanStep,
   type Program,
-  type RunOptions,
+  type ProgramRunOptions,
   type RunReport,
-  type StepDescription,
-} from "@spaattn/attention";
-import { SpaAttnError } from "@spaattn/core";
-import type { WebGpuBackend } from "./backend.js";
-import { lower } from "./lower.js";
-import { Recording, type Resolve, Scratch } from "./recording.js";
+  SpaAttnError,
+  sameShape,
+} from "@spaattn/core";
+import type { Compiled } from "./compile.js";
+import type { Device } from "./device.js";
+import { type GpuBindings, ProgramMemory, uploadConstants } from "./program-memory.js";
+import { Recording } from "./recording.js";
+import { RunQueue } from "./run-queue.js";
 import { Runner } from "./runner.js";
-import type { GpuTensor } from "./tensor.js";
+import { GpuTensor } from "./tensor.js";
 
-/** A plan with its kernels compiled and its memory allocated. */
+/** A plan with its kernels compiled, its parameters written and its memory allocated. */
 export class WebGpuProgram implements Program {
+  readonly #queue = new RunQueue();
+  readonly #runner: Runner;
+  /** Memory of recordings, once there is one. */
+  #recorded: ProgramMemory | undefined;
   #disposed = false;
 
   private constructor(
-    readonly backend: WebGpuBackend,
+    readonly device: Device,
     readonly plan: Plan,
-    readonly held: Bindings,
-    readonly recordings: readonly Recording[],
-    readonly scratch: Scratch,
-  ) {}
+    readonly compiled: Compiled,
+    readonly recording: Recording,
+    readonly constants: ReadonlyMap<string, GPUBuffer>,
+    readonly memory: ProgramMemory,
+  ) {
+    this.#runner = new Runner(device, recording, compiled);
+  }
 
-  static async prepare(backend: WebGpuBackend, plan: Plan): Promise<WebGpuProgram> {
-    const { device } = backend;
-    const scratch = new Scratch();
-    const lowerings = plan.steps.map((planned) => lower(device, plan.geometry, planned.step, shapesOf(plan, planned)));
-    const recordings: Recording[] = [];
-    let held: Bindings = {};
+  static async prepare(device: Device, plan: Plan, compiled: Compiled): Promise<WebGpuProgram> {
+    const recording = await Recording.prepare(device, compiled.commands);
+    let constants = new Map<string, GPUBuffer>();
+    let memory: ProgramMemory | undefined;
     try {
-      // One after the other: reservations must be made in order, and pipelines still compile side by side within a step.
-      for (const lowering of lowerings) recordings.push(await Recording.prepare(device, lowering, scratch));
-      held = allocateHeld(backend, plan);
-      scratch.allocate(device);
+      constants = uploadConstants(device, usedConstants(compiled));
+      memory = new ProgramMemory(device, compiled.placement, constants);
       await device.memory.settled();
+      return new WebGpuProgram(device, plan, compiled, recording, constants, memory);
     } catch (error) {
-      for (const recording of recordings) recording.dispose();
-      for (const tensor of Object.values(held)) tensor.dispose();
-      scratch.dispose(device);
+      recording.dispose();
+      memory?.dispose();
+      for (const buffer of constants.values()) device.memory.destroy(buffer);
       device.assertAlive();
       throw error;
     }
-    return new WebGpuProgram(backend, plan, held, recordings, scratch);
   }
 
-  async run(bindings: Bindings, options: RunOptions = {}): Promise<RunReport> {
+  async run(bindings: Bindings, options: ProgramRunOptions = {}): Promise<RunReport> {
     this.#alive();
-    const tensors = { ...this.held, ...bindings };
-    const resolves = this.plan.steps.map((planned) => resolver(planned, tensors));
-    return new Runner(this.backend.device, this.recordings, resolves).run(options);
+    const { signal, onProgress, weightsOf } = options;
+    let tensors = this.#check(bindings, weightsOf !== undefined);
+    const { segments } = this.compiled.placement;
+    return this.#queue.add(() =>
+      this.#runner.run({
+        groups: this.memory.groups,
+        resolve: () => this.memory.resolve(tensors),
+        check: () => {
+          this.#alive();
+          for (const [name, tensor] of Object.entries(tensors)) assertUsable(name, tensor);
+        },
+        ...(weightsOf
+          ? {
+              beforeSegment: async (i: number) => {
+                const { name, weights } = segments[i];
+                tensors = { ...tensors, ...this.#checkAll(await weightsOf(name, weights)) };
+              },
+            }
+          : {}),
+        signal,
+        onProgress,
+      }),
+    );
   }
 
   encode(target: unknown, bindings: Bindings): void {
     this.#alive();
-    const tensors = { ...this.held, ...bindings };
-    recordInto(target, (pass) => {
-      this.recordings.forEach((recording, i) => {
-        recording.record(pass, resolver(this.plan.steps[i], tensors));
-      });
-    });
+    const tensors = this.#check(bindings, false);
+    this.#recorded ??= new ProgramMemory(this.device, this.compiled.placement, this.constants);
+    const { groups } = this.#recorded;
+    const resolve = this.#recorded.resolve(tensors);
+    recordInto(target, (pass) => this.recording.record(pass, groups, resolve));
   }
 
-  describe(): readonly StepDescription[] {
-    return this.recordings.map(({ lowering: { op, kernel, reason } }) => ({ op, kernel, reason }));
+  describe(): readonly OperationDescription[] {
+    return this.compiled.lowered.map(({ kernel, reason }, i) => {
+      return { op: this.compiled.placement.operations[i].op, kernel, reason };
+    });
   }
 
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const recording of this.recordings) recording.dispose();
-    for (const tensor of Object.values(this.held)) tensor.dispose();
-    this.scratch.dispose(this.backend.device);
+    this.memory.dispose();
+    // What recordings refer to must outlive their submission.
+    this.#recorded?.leave();
+    if (this.#recorded) this.recording.leave();
+    else this.recording.dispose();
+    for (const buffer of this.constants.values())
+      if (this.#recorded) this.device.memory.leave(buffer);
+      else this.device.memory.destroy(buffer);
+  }
+
+  /** All tensors a run needs, checked; without `weights` those may come later. */
+  #check(bindings: Bindings, weightsLater: boolean): GpuBindings {
+    const names = boundNames(this.plan).filter(
+      (name) => bindings[name] !== undefined || !(weightsLater && this.plan.values[name].role === "weight"),
+    );
+    return this.#checkAll(Object.fromEntries(names.map((name) => [name, bindings[name]])));
+  }
+
+  #checkAll(bindings: Bindings): GpuBindings {
+    const checked: Record<string, GpuTensor> = {};
+    for (const [name, tensor] of Object.entries(bindings)) {
+      const { dtype, shape } = this.plan.values[name] ?? {};
+      if (!tensor) throw new TypeError(`io.${name} is missing`);
+      if (!dtype) throw new TypeError(`io.${name} is no tensor of this plan`);
+      if (!(tensor instanceof GpuTensor) || tensor.device !== this.device)
+        throw new TypeError(`io.${name} must be a tensor of this device (use its upload() or wrap())`);
+      assertUsable(name, tensor);
+      if (!sameShape(tensor.shape, shape))
+        throw new RangeError(`io.${name} must have shape [${shape.join(", ")}], got [${tensor.shape.join(", ")}]`);
+      if (tensor.dtype !== dtype) throw new TypeError(`io.${name} must be ${dtype}, got ${tensor.dtype}`);
+      checked[name] = tensor;
+    }
+    return checked;
   }
 
   #alive(): void {
-    this.backend.device.assertAlive();
+    this.device.assertAlive();
     if (this.#disposed)
-      throw new SpaAttnError("Disposed", "This program has been disposed.", { remedy: "Prepare the plan again." });
+      throw new SpaAttnError("Disposed", "This program has been disposed.", { remedy: "Compile the plan again." });
   }
 }
 
+function assertUsable(name: string, tensor: GpuTensor): void {
+  if (tensor.disposed)
+    throw new SpaAttnError("Disposed", `io.${name} has been disposed.`, { remedy: "Keep it until the run is over." });
+}
+
+function usedConstants({ commands, constants }: Compiled): Record<string, HostTensor> {
+  const used = new Set(commands.flatMap(({ operands }) => operands.map(({ tensor }) => tensor)));
+  return Object.fromEntries(Object.entries(constants).filter(([name]) => used.has(name)));
+}
+
 /** Calls `record` with a pass: the caller's, or a new one of the caller's encoder. */
-export function recordInto(target: unknown, record: (pass: GPUComputePassEncoder) => void): void {
+function recordInto(target: unknown, record: (pass: GPUComputePassEncoder) => void): void {
   if (isPass(target)) {
     record(target);
     return;
@@ -103,13 +170,3 @@ export function recordInto(target: unknown, record: (pass: GPUComputePassEncoder
 
 const isPass = (target: unknown): target is GPUComputePassEncoder =>
   typeof (target as GPUComputePassEncoder)?.dispatchWorkgroups === "function";
-
-const rolesOf = (planned: PlanStep): Readonly<Record<string, string>> => ({ ...planned.in, ...planned.out });
-
-const shapesOf = (plan: Plan, planned: PlanStep) =>
-  Object.fromEntries(Object.entries(rolesOf(planned)).map(([role, name]) => [role, plan.tensors[name]]));
-
-function resolver(planned: PlanStep, tensors: Bindings): Resolve {
-  const roles = rolesOf(planned);
-  return (role) => tensors[roles[role]] as GpuTensor;
-}

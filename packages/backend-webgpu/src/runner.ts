@@ -1,107 +1,145 @@
-import type { RunOptions, RunReport, StepTiming } from "@spaattn/attention";
-import { throwIfAborted } from "@spaattn/core";
+import { type OperationTiming, type RunReport, SpaAttnError, throwIfAborted } from "@spaattn/core";
+import type { Compiled } from "./compile.js";
 import type { Device } from "./device.js";
-import type { Recording, Resolve } from "./recording.js";
+import { cutPieces, MOST_TIMED_BY_HOST, type Pass, type Piece } from "./pieces.js";
+import type { Groups, Recording, Resolve } from "./recording.js";
 import { PassTimer } from "./timing.js";
 
-/** Dispatches of one step that are submitted together. */
-interface Piece {
-  readonly step: number;
-  readonly first: number;
-  readonly end: number;
-  readonly flops: number;
+/** What a run needs besides the dispatches. */
+export interface RunContext {
+  readonly groups: Groups;
+  resolve(): Resolve;
+  /** Called before the first operation of a segment is submitted. */
+  beforeSegment?(segment: number): Promise<void>;
+  /** Throws when the run must end. */
+  check(): void;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, stage: string) => void) | undefined;
 }
 
-const MAX_TIMED_PASSES = 2048;
+const MOST_TIMED_PASSES = 2048;
+/** Submissions in the queue at a time: enough that the device never waits, few enough to be cancelled soon. */
+const IN_FLIGHT = 3;
+const PROGRESS_MS = 100;
+/** Runs of so few pieces report each of them. */
+const FEW_PIECES = 16;
 
-/** Submits recorded steps piece by piece, waits for them, and measures. */
+/** Submits a program piece by piece, a few of them ahead, and measures. */
 export class Runner {
   readonly #pieces: readonly Piece[];
+  readonly #timedPasses: number;
+  readonly #flops: number;
 
   constructor(
     readonly device: Device,
-    readonly recordings: readonly Recording[],
-    readonly resolves: readonly Resolve[],
+    readonly recording: Recording,
+    readonly compiled: Compiled,
   ) {
-    this.#pieces = recordings.flatMap((recording, step) => cut(recording, step, device.maxDispatchFlops));
+    this.#pieces = cutPieces(device, compiled);
+    this.#timedPasses = this.#pieces.reduce((sum, { passes }) => sum + passes.length, 0);
+    this.#flops = this.#pieces.reduce((sum, { flops }) => sum + flops, 0) || 1;
   }
 
-  async run(options: RunOptions): Promise<RunReport> {
-    const { device } = this;
+  async run(context: RunContext): Promise<RunReport> {
     const begin = performance.now();
-    const timed = device.hasTimestamps && this.#pieces.length <= MAX_TIMED_PASSES;
-    const timer = timed ? new PassTimer(device, this.#pieces.length) : undefined;
+    const timed = this.device.hasTimestamps && this.#timedPasses > 0 && this.#timedPasses <= MOST_TIMED_PASSES;
+    const timer = timed ? new PassTimer(this.device, this.#timedPasses) : undefined;
     try {
-      const passes = await this.#submitAll(options, timer);
-      const steps: StepTiming[] = this.recordings.map(({ lowering }) => ({ op: lowering.op, ms: 0 }));
-      this.#pieces.forEach(({ step }, i) => {
-        steps[step] = { op: steps[step].op, ms: steps[step].ms + passes[i] };
-      });
+      const finished = await this.#submitAll(context, timer);
+      const steps = timer ? this.#byDevice(await timer.read()) : this.#byHost(begin, finished);
       return { ms: performance.now() - begin, steps };
     } finally {
       timer?.dispose();
     }
   }
 
-  /** Milliseconds of each piece: the device's own clock, else time on the host's with a wait after each. */
-  async #submitAll({ signal, onProgress }: RunOptions, timer: PassTimer | undefined): Promise<number[]> {
-    const total = this.#pieces.reduce((sum, { flops }) => sum + flops, 0) || 1;
-    const onHost: number[] = [];
+  /** Resolves with the moment each piece was done. */
+  async #submitAll(context: RunContext, timer: PassTimer | undefined): Promise<number[]> {
+    const { device } = this;
+    const { signal, onProgress } = context;
+    const running: Promise<number>[] = [];
     let done = 0;
-    let previous: Promise<void> | undefined;
-    let start = performance.now();
-    for (const [i, piece] of this.#pieces.entries()) {
+    let reported = Number.NEGATIVE_INFINITY;
+    let pass = 0;
+    const check = () => {
       throwIfAborted(signal);
-      const submitted = this.#submit(piece, i, timer);
+      device.assertAlive();
+      context.check();
+    };
+    for (const [i, piece] of this.#pieces.entries()) {
+      if (i >= IN_FLIGHT) await running[i - IN_FLIGHT];
+      check();
+      if (piece.segment !== undefined && context.beforeSegment) {
+        await context.beforeSegment(piece.segment);
+        check();
+      }
+      const now = performance.now();
+      if (onProgress && (this.#pieces.length <= FEW_PIECES || now - reported >= PROGRESS_MS)) {
+        reported = now;
+        onProgress(Math.min(1, done / this.#flops), piece.stage);
+      }
+      const submitted = this.#submit(piece, context, timer, pass).then((moment) => {
+        done += piece.flops;
+        return moment;
+      });
       // When the piece before fails nobody waits for this one, and it fails for the same reason.
       submitted.catch(() => undefined);
-      // With timestamps one piece may wait in the queue while another runs.
-      await (timer ? previous : submitted);
-      if (timer) previous = submitted;
-      onHost.push(performance.now() - start);
-      start = performance.now();
-      onProgress?.(done / total, this.recordings[piece.step].lowering.op);
-      done += piece.flops;
+      running.push(submitted);
+      pass += piece.passes.length;
     }
-    await previous;
-    await this.device.finished();
-    return timer ? timer.read() : onHost;
+    const finished = await Promise.all(running);
+    await device.finished();
+    context.check();
+    return finished;
   }
 
-  async #submit(piece: Piece, index: number, timer: PassTimer | undefined): Promise<void> {
+  async #submit(piece: Piece, context: RunContext, timer: PassTimer | undefined, firstPass: number): Promise<number> {
     const { gpu } = this.device;
-    this.device.assertAlive();
     gpu.pushErrorScope("validation");
     let failed: Promise<GPUError | null>;
     try {
       const encoder = gpu.createCommandEncoder({ label: "spaattn.run" });
-      const pass = encoder.beginComputePass(timer ? { timestampWrites: timer.writes(index) } : {});
-      this.recordings[piece.step].record(pass, this.resolves[piece.step], piece.first, piece.end);
-      pass.end();
-      if (timer && index === this.#pieces.length - 1) timer.resolve(encoder);
+      const passes: readonly Pick<Pass, "first" | "end">[] = timer ? piece.passes : [piece];
+      for (const [i, { first, end }] of passes.entries()) {
+        const pass = encoder.beginComputePass(timer ? { timestampWrites: timer.writes(firstPass + i) } : {});
+        this.recording.record(pass, context.groups, context.resolve(), first, end);
+        pass.end();
+      }
+      if (timer && firstPass + passes.length === timer.passes) timer.resolve(encoder);
       gpu.queue.submit([encoder.finish()]);
     } finally {
       failed = gpu.popErrorScope().catch(() => null);
     }
+    const finished = gpu.queue.onSubmittedWorkDone().catch(() => undefined);
     const error = await failed;
-    if (error) throw new Error(`WebGPU refused a dispatch: ${error.message}`);
-    await this.device.finished();
+    if (error)
+      throw new SpaAttnError("Unsupported", `WebGPU refused a dispatch: ${error.message}`, {
+        remedy: "Please report this, with the plan and the device.",
+      });
+    await finished;
+    return performance.now();
   }
-}
 
-/** Cuts a step so that no piece exceeds the work one dispatch may take by much. */
-function cut(recording: Recording, step: number, budget: number): Piece[] {
-  const pieces: Piece[] = [];
-  let first = 0;
-  let flops = 0;
-  recording.commands.forEach((command, i) => {
-    if (i > first && flops + command.flops > budget) {
-      pieces.push({ step, first, end: i, flops });
-      first = i;
-      flops = 0;
-    }
-    flops += command.flops;
-  });
-  pieces.push({ step, first, end: recording.commands.length, flops });
-  return pieces;
+  #byDevice(passes: readonly number[]): OperationTiming[] {
+    const timings = this.compiled.placement.operations.map(({ op }) => ({ op: op as string, ms: 0 }));
+    this.#pieces
+      .flatMap((piece) => piece.passes)
+      .forEach(({ operation }, i) => {
+        timings[operation].ms += passes[i];
+      });
+    return timings;
+  }
+
+  /** Pieces are done one after the other: each took the time since the one before. */
+  #byHost(begin: number, finished: readonly number[]): OperationTiming[] {
+    const { operations } = this.compiled.placement;
+    const took = finished.map((moment, i) => moment - (i > 0 ? finished[i - 1] : begin));
+    if (this.device.hasTimestamps || operations.length > MOST_TIMED_BY_HOST)
+      return this.#pieces.map(({ stage }, i) => ({ op: stage, ms: took[i] }));
+    const timings = operations.map(({ op }) => ({ op: op as string, ms: 0 }));
+    this.#pieces.forEach(({ passes: [{ operation }] }, i) => {
+      timings[operation].ms += took[i];
+    });
+    return timings;
+  }
 }

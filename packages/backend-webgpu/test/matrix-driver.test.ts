@@ -52,11 +52,27 @@ describe.skipIf(!found)("on a driver with cooperative matrices", () => {
     async (cases) => {
       const report = join(folder, `${cases}.json`);
       const source = ["--conditions=@spaattn/source", "--import", "tsx", at("../bench/conformance.ts")];
-      const printed = await node(...source, report, cases, "--dtypes", "f16", "--dawn", DAWN.join(" "));
+      const only = ["--only", "attention", "--dtypes", "f16", "--dawn", DAWN.join(" ")];
+      const printed = await node(...source, report, cases, ...only);
       const { device, nativeF16, kernels, failed, passed } = JSON.parse(readFileSync(report, "utf8"));
       expect(device).toContain("llvmpipe");
       expect(nativeF16).toBe(true);
       expect(kernels.f16).toMatch(/^attend\.matrix: subgroup matrices of 8 x 8 x 8/);
+      expect(failed, printed).toBe(0);
+      expect(passed).toBeGreaterThan(3);
+    },
+    300_000,
+  );
+
+  it.each(["linear: gated pair", "conv: weights in f16"])(
+    "f16 network: %s",
+    async (cases) => {
+      const report = join(folder, "network.json");
+      const source = ["--conditions=@spaattn/source", "--import", "tsx", at("../bench/conformance.ts")];
+      const only = ["--only", "network", "--dtypes", "f16", "--dawn", DAWN.join(" ")];
+      const printed = await node(...source, report, cases, ...only);
+      const { networkKernels, failed, passed } = JSON.parse(readFileSync(report, "utf8"));
+      expect(networkKernels.f16).toMatch(/^linear\.matrix: subgroup matrices of 8 x 8 x 8/);
       expect(failed, printed).toBe(0);
       expect(passed).toBeGreaterThan(3);
     },

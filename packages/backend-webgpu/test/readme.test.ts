@@ -12,3 +12,14 @@ it.skipIf(!available)(
   },
   120_000,
 );
+
+it.skipIf(!available)(
+  "runs the README's network",
+  async () => {
+    const lines = await runReadme(fileURLToPath(new URL("..", import.meta.url)), 1);
+    expect(lines[0]).toBe("1 x 512 x 256");
+    // In chunks of rows, since memory is limited.
+    expect(lines.filter((line) => line.startsWith("norm: ")).length).toBeGreaterThan(1);
+  },
+  120_000,
+);

@@ -24,26 +24,28 @@ const transpose = (offset: number) =>
     .map((e, i) => `stage[${offset}u + (c * 4u + ${i}u) * 16u + quad] = vec4f(r0.${e}, r1.${e}, r2.${e}, r3.${e});`)
     .join("\n        ");
 
-/** Stages scaled query rows, four to a vector: element `[channel][quad]`. */
-export const stageQueries = `
-      for (var i = lid; i < ${QUADS * LANES_AT_ONCE}u; i += ${THREADS}u) {
-        let quad = i % ${QUADS}u;
-        let c = i / ${QUADS}u;
-        let row = row0 + quad * 4u;
-        let at = lane0 + c;
-        ${range(4, (e) => `let r${e} = load_query((head_rows + min(row + ${e}u, last_row)) * LANES + at) * to_log2;`).join("\n        ")}
-        ${transpose(0)}
+/** Stages rows, four to a vector, at `offset`: element `[channel][quad]`; `load(e)` is vector `lane0 + c` of row `e` of a quad. */
+export const stageTransposed = (offset: number, quads: number, load: (e: number) => string): string => `
+      for (var i = lid; i < ${quads * LANES_AT_ONCE}u; i += ${THREADS}u) {
+        let quad = i % ${quads}u;
+        let c = i / ${quads}u;
+        ${range(4, (e) => `let r${e} = ${load(e)};`).join("\n        ")}
+        ${transpose(offset)}
       }`;
 
-/** Stages keys `tx, tx + 16, tx + 32, tx + 48` as one vector: element `[channel][tx]`. */
-export const stageKeys = `
-      for (var i = lid; i < ${(KEYS / 4) * LANES_AT_ONCE}u; i += ${THREADS}u) {
-        let quad = i % ${KEYS / 4}u;
-        let c = i / ${KEYS / 4}u;
-        let at = lane0 + c;
-        ${range(4, (e) => `let r${e} = key_row(pseudo, (base + min(quad + ${16 * e}u, live - 1u)) * LANES + at);`).join("\n        ")}
-        ${transpose(KEYS_AT)}
-      }`;
+/** Stages scaled query rows, four neighbours to a vector. */
+export const stageQueries = stageTransposed(
+  0,
+  QUADS,
+  (e) => `load_query((head_rows + min(row0 + quad * 4u + ${e}u, last_row)) * LANES + lane0 + c) * to_log2`,
+);
+
+/** Stages keys `tx, tx + 16, tx + 32, tx + 48` as one vector. */
+export const stageKeys = stageTransposed(
+  KEYS_AT,
+  KEYS / 4,
+  (e) => `key_row(pseudo, (base + min(quad + ${16 * e}u, live - 1u)) * LANES + lane0 + c)`,
+);
 
 /** Masks keys past the end of the step, and adds the bias of pseudo-keys. */
 export function addBias({ dense, rectify }: AttendShape): string {

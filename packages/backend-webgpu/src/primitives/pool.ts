@@ -34,15 +34,16 @@ function lowerAnchor(step: PoolStep, lowering: Lowering): void {
   const { geometry } = lowering;
   const n = geometry.visualBlocks;
   const groups = Math.ceil(n / step.group);
-  const [window] = lowering.windows([]);
-  lowering.emit(anchorKernel(geometry), window, {
-    bind: { mean: "queryMean", anchor: "anchor" },
-    params: { ...blockValues(geometry), group: step.group, groups },
-    grid: [groups, 1],
-  });
-  lowering.emit(aboutAnchorKernel(geometry), window, {
-    bind: { mean: "queryMean", anchor: "anchor", spread: "querySpread" },
-    params: { blocks: n, group: step.group, groups },
-    grid: [Math.ceil((n * geometry.headDim) / 256), 1],
-  });
+  for (const window of lowering.windows([])) {
+    lowering.emit(anchorKernel(geometry), window, {
+      bind: { mean: "queryMean", anchor: "anchor" },
+      params: { ...blockValues(geometry), group: step.group, groups },
+      grid: [groups, 1],
+    });
+    lowering.emit(aboutAnchorKernel(geometry), window, {
+      bind: { mean: "queryMean", anchor: "anchor", spread: "querySpread" },
+      params: { blocks: n, group: step.group, groups },
+      grid: [Math.ceil((n * geometry.headDim) / 256), 1],
+    });
+  }
 }
