@@ -33,7 +33,7 @@ const FIELDS: Record<keyof AttentionSpec, true> = {
 
 /** Tokens and blocks are numbered by 32-bit integers. */
 const MOST_TOKENS = 2 ** 31 - 1;
-const MOST_HEADS = 65_536;
+const MOST_HEADS = 2 ** 20;
 
 // Missing means undefined alone: null is what JSON makes of NaN, and no default was asked for.
 function or<T>(value: T | undefined, otherwise: T): T {

@@ -32,7 +32,7 @@ describe("every field of a spec is checked, and named with its value", () => {
     [{ dropRate: 0.8 }, "spec.dropRate is not known"],
     [{ visualTokens: 9_999_999_999 }, "spec.visualTokens must be at most 2147483647, got 9999999999"],
     [{ textTokens: 2 ** 31 }, "spec.textTokens must be at most"],
-    [{ heads: 1e9 }, "spec.heads must be at most 65536, got 1000000000"],
+    [{ heads: 1e9 }, "spec.heads must be at most 1048576, got 1000000000"],
     [{ heads: "2" }, 'spec.heads must be an integer of at least 1, got "2"'],
     [{ batch: null }, "spec.batch must be an integer of at least 1, got null"],
     [{ textTokens: -1 }, "spec.textTokens must be an integer of at least 0, got -1"],

@@ -112,7 +112,7 @@ describe("options", () => {
     [{ dropRates: 0.8 }, /options.dropRates must list at least one rate, got 0.8/],
     [{ dropRates: [] }, /options.dropRates must list at least one rate/],
     [{ dropRates: ["0.8"] }, /options.dropRates\[0\] must be a number.*got "0.8"/],
-    [{ modes: ["magic"] }, /options.modes\[0\] must be none or paper or tail, got "magic"/],
+    [{ modes: ["magic"] }, /options.modes\[0\] must be none or paper or tail or levels, got "magic"/],
     [{ repeats: 0 }, /options.repeats must be a positive integer, got 0/],
     [{ tail: { stratas: 1 } }, /options.tail.stratas is not known/],
     [{ firstFrame: "foo" }, /options.firstFrame/],
