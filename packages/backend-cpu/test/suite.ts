@@ -6,7 +6,8 @@ import { bytesSource, openSafetensors } from "@spaattn/io";
 /** What a run of the suite found, printable. */
 export interface SuiteResult {
   readonly passed: number;
-  readonly skipped: number;
+  /** Why something was skipped, each reason once. */
+  readonly skipped: readonly string[];
   readonly failures: readonly string[];
 }
 
@@ -42,6 +43,7 @@ export async function suite(backend: Backend, options: SuiteOptions): Promise<Su
     const within = (path: string) => open(folder + path);
     checks.push(...(await runGolden(backend, await open(name), { open: within, tolerance: TOLERANCE })));
   }
-  const { passed, skipped } = summarizeChecks(checks);
+  const { passed } = summarizeChecks(checks);
+  const skipped = [...new Set(checks.flatMap((check) => check.skipped ?? []))];
   return { passed, skipped, failures: checks.filter(({ ok }) => !ok).map(describeCheck) };
 }
