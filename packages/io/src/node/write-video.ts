@@ -18,8 +18,15 @@ export interface WriteVideoOptions extends WriteOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Colours are kept in halves of width and height, as players want them; an odd row or column is repeated. */
-const EVEN = "pad=ceil(iw/2)*2:ceil(ih/2)*2,fillborders=right=0:bottom=0";
+/** Players want halves of width and height for colours: an odd column or row is repeated, before colours are halved. */
+const evenSize = (width: number, height: number): string[] => {
+  const [right, bottom] = [width % 2, height % 2];
+  if (right + bottom === 0) return [];
+  return [
+    "-vf",
+    `format=gbrp,pad=${width + right}:${height + bottom},fillborders=right=${right}:bottom=${bottom}:mode=smear`,
+  ];
+};
 
 /** What ffmpeg is told for each container. */
 const ENCODERS: Readonly<Record<string, readonly string[]>> = {
@@ -59,7 +66,6 @@ export async function writeVideo(path: string, clip: Clip, options: WriteVideoOp
   // Containers are not written from front to back; what ffmpeg makes is copied when it is whole.
   const temporary = join(tmpdir(), `spaattn-${randomBytes(8).toString("hex")}${extname(path).toLowerCase()}`);
   const { width, height } = clip;
-  const even = width % 2 === 1 || height % 2 === 1 ? ["-vf", EVEN] : [];
   const said = Object.entries(metadata).flatMap(([name, value]) => ["-metadata", `${name}=${value}`]);
   const input = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", `${width}x${height}`, "-r", String(fps), "-i", "pipe:0"];
   const args = [
@@ -67,7 +73,7 @@ export async function writeVideo(path: string, clip: Clip, options: WriteVideoOp
     "error",
     "-y",
     ...input,
-    ...even,
+    ...evenSize(width, height),
     "-pix_fmt",
     "yuv420p",
     ...said,
