@@ -4,7 +4,7 @@ import { KNOWN_BACKENDS } from "spaattn";
 
 /** Values the shell offers for options whose choices the parser does not restrict. */
 export function completeValues(root: RootCommand): void {
-  for (const command of root.commands.values()) {
+  for (const [name, command] of root.commands) {
     const backend = command.options.get("backend");
     if (backend)
       backend.handler = (complete) => {
@@ -13,7 +13,9 @@ export function completeValues(root: RootCommand): void {
     const model = command.options.get("model");
     if (model)
       model.handler = (complete) => {
-        for (const { name, title } of models) complete(name, title);
+        // Where a model is run its files are needed, and these come along; folders are the shell's business.
+        if (name === "generate") complete("tiny-wan", "the small model that comes along");
+        else for (const card of models) complete(card.name, card.title);
       };
   }
 }

@@ -28,6 +28,20 @@ export const positiveNumber = (text: string): number => {
   return value;
 };
 
+export const nonNegativeNumber = (text: string): number => (number(text) === 0 ? 0 : positiveNumber(text));
+
+const UNITS: Readonly<Record<string, number>> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 };
+const BINARY: Readonly<Record<string, number>> = { kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 };
+
+/** `12GB`, `800 MiB` or plain bytes. */
+export const byteSize = (text: string): number => {
+  const [, value = "", unit = ""] = text.trim().match(/^([\d.]+)\s*([a-z]*)$/i) ?? [];
+  const factor = { ...UNITS, ...BINARY, "": 1 }[unit.toLowerCase()];
+  if (factor === undefined || !(Number(value) > 0))
+    throw new InvalidArgumentError(`"${text}" is not an amount of memory like 12GB or 800MiB.`);
+  return Math.floor(Number(value) * factor);
+};
+
 /** A comma-separated list; the option may be repeated. */
 export const listOf =
   <T>(parse: (text: string) => T) =>

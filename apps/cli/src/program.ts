@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { registerCalibrate } from "./commands/calibrate.js";
 import { registerCompare } from "./commands/compare.js";
 import { registerDoctor } from "./commands/doctor.js";
+import { registerGenerate } from "./commands/generate.js";
 import { registerInspect } from "./commands/inspect.js";
 import { registerModels } from "./commands/models.js";
 import { registerPlan } from "./commands/plan.js";
@@ -27,6 +28,7 @@ export function makeProgram(context: CommandContext): { program: Command; comple
     // Errors are reported in one place, as text or as JSON.
     .configureOutput({ writeErr: () => {}, outputError: () => {} });
   for (const register of [
+    registerGenerate,
     registerCompare,
     registerRun,
     registerInspect,

@@ -75,7 +75,7 @@ describe("help and completion", () => {
   it("explains itself", async () => {
     const { code, out } = await spaattn(["--help"]);
     expect(code).toBe(0);
-    for (const command of ["compare", "run", "inspect", "plan", "models", "calibrate", "verify", "doctor"])
+    for (const command of ["generate", "compare", "run", "inspect", "plan", "models", "calibrate", "verify", "doctor"])
       expect(out).toMatch(new RegExp(`^  ${command} `, "m"));
     expect(out).toContain("3 backend unavailable");
     expect(await spaattn([])).toMatchObject({ code: 2, out: "", error: expect.stringContaining("Usage: spaattn") });
@@ -88,5 +88,8 @@ describe("help and completion", () => {
     expect(commands.out).toMatch(/^verify\t/m);
     const backends = await spaattn(["complete", "--", "compare", "--backend", ""]);
     expect(backends.out).toMatch(/^webgpu\t/m);
+    const models = await spaattn(["complete", "--", "generate", "--model", ""]);
+    expect(models.out).toMatch(/^tiny-wan\t/m);
+    expect(models.out).not.toContain("flux");
   });
 });

@@ -13,3 +13,4 @@ export * from "./node/capture-files.js";
 export * from "./node/read-clip.js";
 
 export { type WriteClipOptions, writeClip } from "./node/write-clip.js";
+export { checkFfmpeg, type WriteVideoOptions, writeVideo } from "./node/write-video.js";
