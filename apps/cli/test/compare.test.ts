@@ -41,7 +41,9 @@ describe("spaattn compare", () => {
       env: { FORCE_COLOR: "" },
     });
     expect({ code, error }).toEqual({ code: 0, error: "" });
-    expect(out).toMatch(/mode +dropped +cost +density +rel\. L2 +cosine +PSNR dB +time +speedup +\(rounds\) +estimation/);
+    expect(out).toMatch(
+      /mode +dropped +cost +density +rel\. L2 +cosine +PSNR dB +time +speedup +\(rounds\) +estimation/,
+    );
     expect(out).toMatch(/^tail +80 %/m);
     expect(out).not.toMatch(/^paper/m);
     expect(out).toContain("patches");

@@ -151,7 +151,9 @@ describe("8.1", () => {
       const alone = await evaluate({ ...joint, textTokens: 0, rectify }, without);
       expect(distance(ours.output.subarray(0, 256 * 8), alone.output)).toBe(0);
     }
-    await expect(evaluate({ ...joint, textValid: 0, behaviour: "reference" }, io)).rejects.toThrow(/corrections\.md#no-10/);
+    await expect(evaluate({ ...joint, textValid: 0, behaviour: "reference" }, io)).rejects.toThrow(
+      /corrections\.md#no-10/,
+    );
   });
 
   it("no. 11: any number of visual tokens works with text; the original crashes or mixes text into a block", async () => {
